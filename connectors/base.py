@@ -1,0 +1,172 @@
+"""The connector contract: describe, read changes since a cursor, write a batch. The rest is declared.
+
+A connector holds no state that must outlive it: cursors are opaque tokens that the engine stores. It does
+not sleep, retry, throttle or log; the engine owns those. `tests/contract` is the real definition of what
+these signatures promise.
+
+Whole-call failures are `RetryLater`, `NeedsOperator`, `CursorLost` and `BatchRefused` of
+`syncd.core.errors`; nothing from an HTTP or database library gets out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from syncd.core.nouns import Change, Cursor, Fields, Page, Push, PushResult
+
+__all__ = [
+    "CanBell",
+    "CanFetch",
+    "CanFind",
+    "CanScan",
+    "Capabilities",
+    "Connector",
+    "FieldInfo",
+    "ObjectInfo",
+    "Schema",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a remote can do, as far as the engine must know. Times in seconds.
+
+    `client_ids`: a create may carry `Push.key` as the record's own id. `upsert_key`: a create by
+    `Push.key` in the object's key field is idempotent. `reads_own_writes`: a fetch by id shows what a
+    write committed; `find_lag` is how long a look-up by key may hide a new record.
+    `quota_headers`: `quota()` follows what the vendor's answers say is left.
+    """
+
+    deletes_reported: bool = False
+    deletes_found_by_scan: bool = True
+    partial_fields: bool = False
+    compare_and_set: bool = False
+    upsert_key: bool = False
+    client_ids: bool = False
+    archives: bool = False
+    stored_in_answer: bool = False
+    field_times: bool = False
+    reads_own_writes: bool = True
+    ordered_versions: bool = False
+    read_lag: float = 0.0
+    find_lag: float = 0.0
+    clock_skew: float = 0.0
+    read_batch: int = 100
+    write_batch: int = 100
+    calls_per_second: float | None = None
+    cursor_life: float | None = None
+    cascades: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """One remote field. `type` is a canonical type's name, the nearest one; `length` in characters."""
+
+    name: str
+    type: str
+    required: bool = False
+    read_only: bool = False
+    unique: bool = False
+    length: int | None = None
+    scale: int | None = None
+    options: tuple[str, ...] | None = None
+    references: str | None = None
+    default: bool = False
+    native: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One remote object (a table, an sObject) and its fields by name."""
+
+    name: str
+    fields: Mapping[str, FieldInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a remote offers, by object name."""
+
+    objects: Mapping[str, ObjectInfo]
+
+
+class Connector(Protocol):
+    """The required part: five members.
+
+    `fields` in `read_changes` and elsewhere is the list of remote fields that the mapping wants; a page
+    reports exactly those it can read (a key that is missing is "not reported").
+    """
+
+    capabilities: Capabilities
+
+    async def describe(self) -> Schema:
+        """The remote's objects and fields as they are now."""
+
+    def read_changes(self, object: str, since: Cursor | None) -> AsyncIterator[Page]:
+        """The pages after `since` (None: from the beginning, all that is there), ending when caught up.
+
+        Each page's cursor is safe to store as soon as the page is applied; reading again from it repeats
+        at most, never skips.
+        """
+
+    async def write(self, batch: Sequence[Push]) -> Sequence[PushResult]:
+        """Exactly one result per push, matched by push_id, in any order. All pushes name one object."""
+
+    async def aclose(self) -> None:
+        """Give back sockets and pools. Safe to call twice."""
+
+
+@runtime_checkable
+class CanScan(Protocol):
+    """A full, complete listing, for sweeps; the last page says `complete`."""
+
+    def scan(self, object: str) -> AsyncIterator[Page]:
+        """All records of an object. Raises rather than end early."""
+
+
+@runtime_checkable
+class CanFetch(Protocol):
+    """Read by id."""
+
+    async def fetch(self, object: str, ids: Sequence[str]) -> Sequence[Change]:
+        """One change per id: an upsert with the whole record, or a delete where the remote says gone."""
+
+
+@runtime_checkable
+class CanFind(Protocol):
+    """Look records up by our key."""
+
+    async def find(self, object: str, keys: Sequence[str]) -> Mapping[str, Change]:
+        """The record that carries each key in the object's key field, for those that are visible now."""
+
+
+@runtime_checkable
+class CanBell(Protocol):
+    """A hint that something changed; it carries nothing and may be lost."""
+
+    async def bell(self) -> None:
+        """Return when the remote rang since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSpec:
+    """What the configuration wants of one object: which fields, and where our key goes."""
+
+    name: str
+    fields: tuple[str, ...]
+    key_field: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Factory(Protocol):
+    """What the entry point group `syncd.connectors` names: a class or function that makes a connector.
+
+    `settings` is the system's section of the configuration without the words common to all connectors;
+    `OPTIONS` and `OBJECT_OPTIONS` on it, pydantic models, let `syncd check` judge them before that.
+    """
+
+    def __call__(self, name: str, settings: Fields, objects: Sequence[ObjectSpec]) -> Connector: ...
+
+
