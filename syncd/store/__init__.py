@@ -1,0 +1,1 @@
+"""The only code that knows the database (DESIGN §6)."""

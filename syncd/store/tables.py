@@ -1,0 +1,330 @@
+"""The store's tables, declared once; Alembic's migrations are compared with them in a test.
+
+Shapes follow what was measured for the hot path: the selective column first in every key, `json` rather
+than `jsonb` (it keeps its bytes), fillfactor 60 where rows are updated in place, append-only where they
+can be. Identifiers and sequences are handed out in process, in blocks of `store_seq`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Column, DateTime, Index, LargeBinary, SmallInteger, Text, func, text
+from sqlalchemy.dialects.postgresql import JSON
+from sqlmodel import Field, SQLModel
+
+UPDATED_IN_PLACE = {"postgresql_with": {"fillfactor": "60"}}
+
+
+def _key(kind: Any = BigInteger) -> Any:
+    return Field(sa_column=Column(kind, primary_key=True, autoincrement=False))
+
+
+def _col(kind: Any, *, null: bool = False, default: str | None = None) -> Any:
+    server = text(default) if default is not None else None
+    return Field(sa_column=Column(kind, nullable=null, server_default=server))
+
+
+def _json(*, null: bool = False) -> Any:
+    return Field(sa_column=Column(JSON(none_as_null=True), nullable=null))
+
+
+def _now() -> Any:
+    return Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+
+
+class Lease(SQLModel, table=True):
+    """Who may write to this store. `token` only rises; every transaction of the engine checks it."""
+
+    __tablename__ = "lease"
+    name: str = _key(Text)
+    holder: str = _col(Text)
+    token: int = _col(BigInteger)
+    expires: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class ConfigVersion(SQLModel, table=True):
+    """A configuration that took decisions, without its secrets."""
+
+    __tablename__ = "configs"
+    config: int = _key(SmallInteger)
+    hash: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    at: datetime = _now()
+    body: Any = _json()
+
+
+class Stream(SQLModel, table=True):
+    """One object of one system as a copy of one kind: what links, cursors and the outbox point at.
+
+    `cursor` is null before the first page. `swept_at` and `swept_seq` tell of the last complete sweep,
+    `sweep_seq` of one that is under way.
+    """
+
+    __tablename__ = "streams"
+    stream: int = _key(SmallInteger)
+    system: str = _col(Text)
+    kind: str = _col(Text)
+    object: str = _col(Text)
+    cursor: str | None = _col(Text, null=True)
+    read_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    swept_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    swept_seq: int = _col(BigInteger, default="0")
+    caught_up: bool = Field(sa_column_kwargs={"server_default": text("false")})
+    paused: str | None = _col(Text, null=True)
+    __table_args__ = (Index("streams_names", "system", "kind", "object", unique=True),)
+
+
+class Layout(SQLModel, table=True):
+    """The order in which shadows of a stream keep their values, one row per mapping that ever wrote any."""
+
+    __tablename__ = "layouts"
+    layout: int = _key(SmallInteger)
+    stream: int = _col(SmallInteger)
+    hash: str = _col(Text)
+    fields: Any = _json()
+    __table_args__ = (Index("layouts_hash", "hash", "stream", unique=True),)
+
+
+class PageRow(SQLModel, table=True):
+    """The journal: what came in, as it came. `source` says by which door (feed, scan, fetch, guard, person)."""
+
+    __tablename__ = "pages"
+    seq: int = _key()
+    stream: int = _col(SmallInteger)
+    evidence: int = _col(BigInteger)
+    source: str = _col(Text)
+    seen_at: datetime = _now()
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class RecordRow(SQLModel, table=True):
+    """Our copy. `stamps` is [version, system, time, event, {field: [version, system, time, event]}].
+
+    `contests` holds, per field, what `syncd.core.nouns.Contest` holds; null almost always.
+    """
+
+    __tablename__ = "records"
+    record_id: int = _key()
+    kind: str = _col(Text)
+    version: int = _col(BigInteger)
+    deleted: bool = Field(sa_column_kwargs={"server_default": text("false")})
+    fields: Any = _json()
+    stamps: Any = _json()
+    contests: Any = _json(null=True)
+    __table_args__: ClassVar[Any] = (UPDATED_IN_PLACE,)
+
+
+class MatchKey(SQLModel, table=True):
+    """Which records carry a match key. More than one is ambiguous, and never linked."""
+
+    __tablename__ = "match_keys"
+    key: str = _key(Text)
+    kind: str = _key(Text)
+    record_id: int = _key()
+    __table_args__ = (Index("match_keys_record", "record_id"),)
+
+
+class VersionRow(SQLModel, table=True):
+    """Append-only history: what one version changed, as {field: value}, and who said it."""
+
+    __tablename__ = "versions"
+    record_id: int = _key()
+    version: int = _key()
+    system: str = _col(Text)
+    event: int = _col(BigInteger)
+    config: int = _col(SmallInteger)
+    at: datetime = _now()
+    changes: Any = _json()
+
+
+class LinkRow(SQLModel, table=True):
+    """One remote copy. `shadow` is a list in the order of `layout`; `agreed` is [number, {field: number}].
+
+    `extras` is null, or an object with `ghosts` (unsettled writes), `unsure` (fields whose stored form is
+    not known yet) and `unapplied` (values that wait for their reference or for a mapping that can read
+    them). `gone_by` tells a delete of ours (`us`, `cascade`) from one of theirs.
+    """
+
+    __tablename__ = "links"
+    remote_id: str = _key(Text)
+    stream: int = _key(SmallInteger)
+    record_id: int = _col(BigInteger)
+    state: str = _col(Text)
+    gone_by: str | None = _col(Text, null=True)
+    evidence: int = _col(BigInteger)
+    remote_version: str | None = _col(Text, null=True)
+    layout: int = _col(SmallInteger)
+    agreed: Any = _json()
+    shadow: Any = _json()
+    extras: Any = _json(null=True)
+    __table_args__ = (
+        Index(
+            "links_record",
+            "record_id",
+            "stream",
+            unique=True,
+            postgresql_where=text("state <> 'duplicate'"),
+        ),
+        UPDATED_IN_PLACE,
+    )
+
+
+class OutboxRow(SQLModel, table=True):
+    """A copy is behind: never a payload. Append-only; settled by `seq`. `approved` passed a brake."""
+
+    __tablename__ = "outbox"
+    seq: int = _key()
+    stream: int = _col(SmallInteger)
+    record_id: int = _col(BigInteger)
+    approved: bool = Field(sa_column_kwargs={"server_default": text("false")})
+
+
+class SendRow(SQLModel, table=True):
+    """One write call that has begun and is not settled: the intents, and what each link was sent.
+
+    `body` is a list of [record_id, remote_id or null, key or null, {remote field: value}, record version,
+    {field: version}, [outbox seqs]]. After a crash these rows are what is uncertain.
+    """
+
+    __tablename__ = "sends"
+    batch: int = _key()
+    stream: int = _col(SmallInteger)
+    op: str = _col(Text)
+    at: datetime = _now()
+    body: Any = _json()
+
+
+class InboxRow(SQLModel, table=True):
+    """A change that could not be applied when it came, or that another door brought.
+
+    `reason`: `in_flight`, `create_open`, `order` (an earlier row of the id waits), `fetch` (read this id
+    again), `reentry` (its reference was linked), `decision`. `suspects` are held values to be listed as
+    overwritten unless the next read shows them.
+    """
+
+    __tablename__ = "inbox"
+    seq: int = _key()
+    stream: int = _col(SmallInteger)
+    remote_id: str = _col(Text)
+    reason: str = _col(Text)
+    evidence: int = _col(BigInteger)
+    at: datetime = _now()
+    not_before: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    attempts: int = _col(SmallInteger, default="0")
+    change: Any = _json(null=True)
+    suspects: Any = _json(null=True)
+    __table_args__ = (Index("inbox_id", "remote_id", "stream"),)
+
+
+class WaitIn(SQLModel, table=True):
+    """A link whose reference points at a remote record that is not linked yet."""
+
+    __tablename__ = "waits_in"
+    target_id: str = _key(Text)
+    target_stream: int = _key(SmallInteger)
+    remote_id: str = _key(Text)
+    stream: int = _key(SmallInteger)
+
+
+class WaitOut(SQLModel, table=True):
+    """A record whose reference cannot be written yet, because its target has no copy in that system."""
+
+    __tablename__ = "waits_out"
+    target_record: int = _key()
+    target_stream: int = _key(SmallInteger)
+    record_id: int = _key()
+    stream: int = _key(SmallInteger)
+
+
+class ConflictRow(SQLModel, table=True):
+    """A clash as a person sees it. `state`: open, decided (by a rule or a person), closed (by agreement).
+
+    `field` is empty for the record itself (edit against delete). `candidates` is a list of
+    {value, system, time, event, version}; `verdict` says which one stands and by what.
+    """
+
+    __tablename__ = "conflicts"
+    conflict: int = _key()
+    record_id: int = _col(BigInteger)
+    field: str = _col(Text)
+    state: str = _col(Text)
+    why: str = _col(Text)
+    base: Any = _json(null=True)
+    candidates: Any = _json()
+    verdict: Any = _json(null=True)
+    config: int = _col(SmallInteger)
+    opened: datetime = _now()
+    closed: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    __table_args__ = (
+        Index("conflicts_record", "record_id", "field"),
+        Index("conflicts_open", "conflict", postgresql_where=text("state = 'open'")),
+    )
+
+
+class ParkedRow(SQLModel, table=True):
+    """What was set aside with a reason: a write that is refused, a change that cannot be applied.
+
+    `direction`: in or out. `code` is stable and short; `message` says what to do and holds no value.
+    """
+
+    __tablename__ = "parked"
+    parked: int = _key()
+    stream: int = _col(SmallInteger)
+    direction: str = _col(Text)
+    remote_id: str | None = _col(Text, null=True)
+    record_id: int | None = _col(BigInteger, null=True)
+    field: str | None = _col(Text, null=True)
+    code: str = _col(Text)
+    message: str = _col(Text)
+    at: datetime = _now()
+    attempts: int = _col(SmallInteger, default="1")
+    body: Any = _json(null=True)
+    __table_args__ = (
+        Index("parked_record", "record_id", "stream"),
+        Index("parked_remote", "remote_id", "stream"),
+    )
+
+
+class BrakeRow(SQLModel, table=True):
+    """A pulled brake: one system's copy of one kind, one operation."""
+
+    __tablename__ = "brakes"
+    brake: int = _key()
+    stream: int = _col(SmallInteger)
+    op: str = _col(Text)
+    why: str = _col(Text)
+    at: datetime = _now()
+    ended: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    verdict: str | None = _col(Text, null=True)
+    __table_args__ = (
+        Index("brakes_open", "stream", "op", unique=True, postgresql_where=text("ended is null")),
+    )
+
+
+class HeldRow(SQLModel, table=True):
+    """A write that a brake holds, with the record version that it would have carried."""
+
+    __tablename__ = "held"
+    record_id: int = _key()
+    brake: int = _key()
+    version: int = _col(BigInteger)
+
+
+class BrakeUse(SQLModel, table=True):
+    """How many operations a stream saw in one minute: what the brakes count."""
+
+    __tablename__ = "brake_use"
+    minute: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
+    stream: int = _key(SmallInteger)
+    op: str = _key(Text)
+    n: int = _col(BigInteger)
+
+
+class SweepSeen(SQLModel, table=True):
+    """The ids that the running sweep has seen. Unlogged: a crash begins the sweep anew."""
+
+    __tablename__ = "sweep_seen"
+    remote_id: str = _key(Text)
+    stream: int = _key(SmallInteger)
+    __table_args__: ClassVar[Any] = ({"prefixes": ["UNLOGGED"]},)
