@@ -1,0 +1,252 @@
+"""The shape of the configuration file: the one source of checks, JSON Schema and hints."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from syncd.config.units import (
+    DURATION_SCHEMA,
+    Create,
+    Duration,
+    FieldName,
+    KindName,
+    Share,
+    SystemName,
+    seconds,
+)
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys are problems."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Open(BaseModel):
+    """A part of the file whose further keys belong to the connector."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+
+Direction = Literal["both", "in", "out"]
+Guard = Literal["compare", "read", "none"]
+Drift = Literal["restore", "leave"]
+Policy = Literal["propagate", "archive", "unlink", "ignore"]
+AgainstEdit = Literal["ask", "delete-wins", "edit-wins"]
+
+
+class QuotaModel(Section):
+    """How much of a system's capacity syncd may use."""
+
+    share: Share | None = Field(
+        default=None, description="The part of the vendor's quota that syncd may use."
+    )
+    reserve: Share | None = Field(
+        default=None, description="The part of the quota kept for a person's commands."
+    )
+    calls_per_second: float | None = Field(default=None, gt=0, description="Calls per second, at most.")
+
+
+class SystemModel(Open):
+    """A remote and how to reach it. Keys beside these belong to its connector."""
+
+    connector: str = Field(description="The vendor's connector; `syncd connectors` lists those installed.")
+    quota: QuotaModel = Field(
+        default=QuotaModel(), description="How much of the system's capacity may be used."
+    )
+    guard: Guard | None = Field(
+        default=None, description="How an overwrite is guarded: compare-and-set, read first, none."
+    )
+    poll: Duration | None = Field(default=None, description="How often changes are asked for, such as 30s.")
+    sweep: Duration | None = Field(default=None, description="How often everything is compared, such as 1d.")
+    webhooks: dict[str, Any] | None = Field(
+        default=None, description="How the system's webhooks are received."
+    )
+
+
+def as_list(value: Any) -> Any:
+    """One word as a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def as_objects(value: Any) -> Any:
+    """One object or a list of them, each a name or a mapping, as a list of mappings."""
+    items = value if isinstance(value, list) else [value]
+    return [{"name": item} if isinstance(item, str) else item for item in items]
+
+
+WORDS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+FieldList = Annotated[
+    list[FieldName],
+    Field(min_length=1),
+    BeforeValidator(as_list),
+    WithJsonSchema({"anyOf": [{"type": "string"}, WORDS]}),
+]
+
+
+class ObjectModel(Section):
+    """One of several objects of a kind in one system, with the fields in which it differs."""
+
+    name: str = Field(min_length=1)
+    fields: dict[FieldName, Any] = Field(default={}, description="The fields in which this object differs.")
+
+
+OBJECT_SCHEMA = {"anyOf": [{"type": "string", "minLength": 1}, ObjectModel.model_json_schema()]}
+Objects = Annotated[
+    list[ObjectModel],
+    Field(min_length=1),
+    BeforeValidator(as_objects),
+    WithJsonSchema({"anyOf": [OBJECT_SCHEMA, {"type": "array", "items": OBJECT_SCHEMA, "minItems": 1}]}),
+]
+
+
+class KindSystemModel(Open):
+    """How a kind lives in one system. Keys beside these belong to the connector."""
+
+    object: Objects = Field(description="The vendor's name of the kind, such as a table.")
+    fields: dict[FieldName, Any] = Field(description="Our field: the remote one, or a mapping with `to`.")
+    key_field: str | None = Field(default=None, min_length=1, description="A unique remote field for our id.")
+    create: Create = Field(default="yes", description="Whether records may be created there.")
+    where: str | None = Field(default=None, description="Which remote records take part.")
+    direction: Direction = Field(default="both", description="in: only read; out: only written.")
+    poll: Duration | None = Field(default=None, description="Overrides the system's poll.")
+    sweep: Duration | None = Field(default=None, description="Overrides the system's sweep.")
+    guard: Guard | None = Field(default=None, description="Overrides the system's guard.")
+    drift: Drift = Field(default="restore", description="What to do when an `out` field is edited there.")
+
+
+def as_skew(value: Any) -> float | dict[str, float]:
+    """One duration, or one per system, in seconds."""
+    if isinstance(value, dict):
+        return {str(system): seconds(item) for system, item in value.items()}
+    return seconds(value)
+
+
+Skew = Annotated[
+    float | dict[str, float],
+    PlainValidator(as_skew),
+    WithJsonSchema({"anyOf": [DURATION_SCHEMA, {"type": "object", "additionalProperties": DURATION_SCHEMA}]}),
+]
+
+
+class RuleModel(Section):
+    """Who wins which fields."""
+
+    fields: FieldList | None = Field(default=None, description="The fields it speaks of; absent: all.")
+    when: str | None = Field(default=None, description="A condition under which the rule applies.")
+    strategy: str = Field(description="How the winner is found.")
+    systems: list[str] | None = Field(default=None, min_length=1, description="For prefer: the best first.")
+    skew: Skew | None = Field(default=None, description="For newest and oldest: how far clocks may be apart.")
+
+
+class DeletesModel(Section):
+    """What the other systems do when one deletes."""
+
+    policy: Policy = Field(default="ignore", description="What the other systems do when one deletes.")
+    against_edit: AgainstEdit = Field(
+        default="ask", description="When one system deletes what another edits."
+    )
+
+
+class BrakeModel(Section):
+    """When writes are held until a person looks: so many, or such a share of the records, in a window."""
+
+    count: int | None = Field(default=None, ge=0, description="Writes per window, at most.")
+    share: Share | None = Field(default=None, description="Share of the kind's records per window, at most.")
+    per: Duration = Field(default=3600.0, description="The window; 1h if absent.")
+
+
+class BrakesModel(Section):
+    """The brakes of a kind, for each of its systems."""
+
+    create: BrakeModel | None = Field(default=None, description="Holds creates; none if absent.")
+    update: BrakeModel | None = Field(default=None, description="Holds updates; none if absent.")
+    delete: BrakeModel = Field(
+        default=BrakeModel(count=50, share=0.1), description="Holds deletes; 50 or 10% an hour if absent."
+    )
+
+
+class KindModel(Section):
+    """A kind of record that is kept the same."""
+
+    fields: dict[FieldName, Any] = Field(min_length=1, description="Our fields and their types.")
+    match: list[FieldList] = Field(
+        default=[], description="What makes two records one: the first that decides."
+    )
+    systems: dict[str, KindSystemModel] = Field(min_length=1, description="Where the kind lives.")
+    conflicts: list[RuleModel] = Field(
+        default=[], description="Who wins: the first that decides, else a person."
+    )
+    deletes: DeletesModel = Field(
+        default=DeletesModel(), description="What happens when a record is deleted."
+    )
+    brakes: BrakesModel = Field(default=BrakesModel(), description="When writes wait for a person.")
+
+
+def host_and_port(value: Any) -> Any:
+    """The short form `127.0.0.1:8686` as host and port."""
+    if isinstance(value, str):
+        host, colon, port = value.rpartition(":")
+        return {"host": host.strip("[]"), "port": port} if colon else {"host": value}
+    return value
+
+
+class ListenModel(Section):
+    """Where /healthz, /readyz and /metrics answer."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
+    port: int = Field(default=8686, ge=0, le=65535, description="The port; 0 takes a free one.")
+
+
+Listen = Annotated[
+    ListenModel,
+    BeforeValidator(host_and_port),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^.+:\d+$", "description": "host:port"},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {
+                        "host": {"type": "string", "default": "127.0.0.1"},
+                        "port": {"type": "integer", "minimum": 0, "maximum": 65535, "default": 8686},
+                    },
+                },
+            ]
+        }
+    ),
+]
+
+
+Level = Literal["trace", "debug", "info", "warning", "error"]
+
+
+class LogModel(Section):
+    """What the daemon logs."""
+
+    level: Level = Field(default="info", description="From which level.")
+    json_: bool = Field(default=False, alias="json", description="One JSON object a line, for machines.")
+
+
+class ServiceModel(Section):
+    """The daemon itself."""
+
+    listen: Listen = Field(default=ListenModel(), description="Where health and metrics answer.")
+    log: LogModel = Field(default=LogModel(), description="What is logged, and how.")
+
+
+class Root(Section):
+    """syncd's configuration."""
+
+    store: str = Field(
+        default="embedded", description='"embedded", or the postgresql:// URL of your database.'
+    )
+    state: str = Field(
+        default=".syncd", min_length=1, description="The folder for what syncd keeps, beside this file."
+    )
+    systems: dict[SystemName, SystemModel] = Field(min_length=1, description="The remotes, by name.")
+    kinds: dict[KindName, KindModel] = Field(min_length=1, description="What is kept the same.")
+    service: ServiceModel = Field(default=ServiceModel(), description="The daemon itself.")

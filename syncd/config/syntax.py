@@ -1,0 +1,50 @@
+"""YAML's syntax errors in words that say what to do; without the parser's snippets, which may hold secrets."""
+
+from __future__ import annotations
+
+import re
+
+from ruamel.yaml.error import MarkedYAMLError
+
+from syncd.config.places import Report
+from syncd.config.problems import Place
+
+SPACES = "Indent with spaces: YAML allows no tabs."
+QUOTES = 'Put the text in double quotes: "…".'
+CLOSE = "Close it with the same quote, on the same line."
+
+TABLE = (
+    # (pattern in "context problem", message, hint, report the context's place)
+    (r"character '\\t'", "a tab where only spaces may stand", SPACES, False),
+    (r"quoted scalar found unexpected end", "a quote is opened here and never closed", CLOSE, True),
+    (r"unknown escape", "a backslash inside double quotes", "Use single quotes.", False),
+    (r"character '(.)' that cannot start", r'text may not start with "\1"', QUOTES, False),
+    (r"flow \w+ expected .* got '\{'", "a brace inside {…} without quotes", 'Write "${env:NAME}".', False),
+    (r"flow sequence", "a list is opened with [ here and not closed", "Add the closing ].", True),
+    (r"flow mapping", "a mapping is opened with { here and not closed", "Add the closing }.", True),
+    (r"mapping values are not allowed", "a second colon, or a line indented wrongly", QUOTES, False),
+    (r"sequence entries are not allowed", "a list item must start on a line of its own", "", False),
+    (r"block \w+ expected <block end>", "this line is indented differently from its neighbours",
+     "Line it up with the keys that it belongs to.", False),
+    (r"simple key", 'a line without "key: value"', "Add the colon, or indent it under its key.", True),
+    (r"undefined alias", "an alias (*name) without an anchor (&name) before it", QUOTES, False),
+    (r"single document", "more than one document (---) in one file", "Use one file for each.", False),
+)  # fmt: skip
+
+
+def syntax_problem(error: MarkedYAMLError, text: str, file: str, report: Report) -> None:
+    """Add what a syntax error means to the report."""
+    said = f"{error.context or ''} {error.problem or ''}"
+    for pattern, message, hint, use_context in TABLE:
+        found = re.search(pattern, said)
+        if found:
+            mark = error.context_mark if use_context and error.context_mark else error.problem_mark
+            report.at(place_of(mark, file), (), found.expand(message), hint or QUOTES)
+            return
+    report.at(place_of(error.problem_mark, file), (), "this is not valid YAML", QUOTES)
+
+
+def place_of(mark: object, file: str) -> Place:
+    """A parser's mark as a place; tolerant, because some errors carry none."""
+    line, column = getattr(mark, "line", None), getattr(mark, "column", None)
+    return Place(file) if line is None or column is None else Place(file, line + 1, column + 1)

@@ -1,0 +1,121 @@
+"""pydantic's errors as positioned problems in syncd's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from syncd.config.places import Report
+from syncd.config.problems import Path, did_you_mean, listed
+
+M = TypeVar("M", bound=BaseModel)
+
+SENTENCES: Mapping[str, str] = {
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "string_pattern_mismatch": "is not a name",
+}
+NAME_HINT = "Use letters, digits and _, and start with a letter."
+
+
+def validated(model: type[M], data: Any, path: Path, report: Report) -> M | None:
+    """The model's instance, or None with its problems in the report. `path` is where `data` stands."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        for issue in error.errors(include_url=False, include_input=False):
+            place_issue(issue, model, data, path, report)
+        return None
+
+
+def place_issue(issue: Any, model: type[BaseModel], data: Any, path: Path, report: Report) -> None:
+    """Add one of pydantic's errors to the report, at the key or value that it is about."""
+    kind, context = issue["type"], issue.get("ctx", {})
+    loc = written(issue["loc"], data, kind in ("missing", "extra_forbidden"))
+    here = (*path, *loc)
+    if kind == "extra_forbidden":
+        hint = did_you_mean(str(loc[-1]), known_keys(model, loc[:-1]))
+        report.key(here, f'unknown key "{loc[-1]}"', hint)
+    elif kind == "missing":
+        report.key(here[:-1], f'"{loc[-1]}" is missing', "Add it.")
+    elif issue["loc"][-1] == "[key]":
+        report.key(here, f'"{loc[-1]}" is not a name', NAME_HINT)
+    elif kind in ("literal_error", "enum"):
+        word_problem(here, value_at(data, loc), str(context["expected"]), report)
+    elif kind == "value_error":
+        message, _, hint = str(context["error"]).partition("; ")
+        report.value(here, message, hint and f"{hint[0].upper()}{hint[1:]}.")
+    else:
+        hint = NAME_HINT if kind == "string_pattern_mismatch" else ""
+        report.value(here, SENTENCES.get(kind) or decapitalised(issue["msg"]), hint)
+
+
+def written(loc: Sequence[Any], data: Any, last: bool) -> tuple[Any, ...]:
+    """The part of pydantic's `loc` that is in the file: names of union branches and validators are left out.
+
+    `last` keeps the last step although the file may not have it.
+    """
+    kept: list[Any] = []
+    for index, part in enumerate(loc):
+        inside = (
+            part in data if isinstance(data, dict) else isinstance(data, list) and part in range(len(data))
+        )
+        if inside:
+            data = data[part]
+        elif not (last and index == len(loc) - 1):
+            continue
+        kept.append(part)
+    return tuple(kept)
+
+
+def word_problem(path: Path, value: Any, expected: str, report: Report) -> None:
+    """A word that is none of those expected."""
+    words = [part.strip(" '") for part in expected.replace(" or ", ",").split(",")]
+    said = f'"{value}" is not' if isinstance(value, str) else "is not"
+    hint = did_you_mean(str(value), words, "Write one of them.")
+    report.value(path, f"{said} one of {listed(words)}", hint)
+
+
+def value_at(data: Any, loc: tuple[Any, ...]) -> Any:
+    for part in loc:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
+
+
+def known_keys(model: type[BaseModel], loc: Sequence[Any]) -> list[str]:
+    """The keys that the model knows at `loc`."""
+    models: list[type[BaseModel]] = [model]
+    for part in loc:
+        fields = [f for m in models for name, f in m.model_fields.items() if part in (name, f.alias)]
+        models = [m for f in fields for m in models_in(f.annotation)] if fields else models
+    return sorted({info.alias or name for m in models for name, info in m.model_fields.items()})
+
+
+def models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    """The models that an annotation mentions."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from models_in(part)
+
+
+def decapitalised(text: str) -> str:
+    return text[:1].lower() + text[1:].rstrip(".")
