@@ -10,11 +10,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, LargeBinary, SmallInteger, Text, func, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    LargeBinary,
+    Sequence,
+    SmallInteger,
+    Text,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field, SQLModel
 
 UPDATED_IN_PLACE = {"postgresql_with": {"fillfactor": "60"}}
+
+STORE_SEQ = Sequence("store_seq", start=1, increment=1000, data_type=BigInteger, metadata=SQLModel.metadata)
+"""Each value begins a block of 1,000 numbers (`syncd.store.sequence`)."""
 
 
 def _key(kind: Any = BigInteger) -> Any:
@@ -87,7 +101,7 @@ class Layout(SQLModel, table=True):
 
 
 class PageRow(SQLModel, table=True):
-    """The journal: what came in, as it came. `source` says by which door (feed, scan, fetch, guard, person)."""
+    """The journal: what came in, as it came. `source`: feed, scan, fetch, guard or person."""
 
     __tablename__ = "pages"
     seq: int = _key()
