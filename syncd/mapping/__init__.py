@@ -1,0 +1,6 @@
+"""Mappings between canonical and remote fields, compiled once from the configuration. Pure."""
+
+from syncd.mapping.compile import CompiledMap, MappingProblem, compile_map
+from syncd.mapping.types import field_type
+
+__all__ = ["CompiledMap", "MappingProblem", "compile_map", "field_type"]

@@ -1,0 +1,122 @@
+"""Compiling the `fields:` section of one kind and system, with all its problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from syncd.core.fieldmap import Direction, Drift, Entry
+from syncd.core.problems import Problem, SpecError
+from syncd.core.types import FieldType
+from syncd.mapping.build import compile_line
+from syncd.mapping.entries import Line
+from syncd.mapping.lines import Defaults, draft, line_faults, names_of
+from syncd.mapping.steps import Fault
+
+MappingProblem = Problem
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMap:
+    """The mapping of one kind to one object of one system; satisfies `syncd.core.fieldmap.FieldMap`.
+
+    `inputs` and `by_canon` save look-ups: for each entry the places of its remote fields in
+    `remote_fields`, and for each canonical field the entries that hold it.
+    """
+
+    kind: str
+    system: str
+    object: str
+    entries: tuple[Entry, ...]
+    remote_fields: tuple[str, ...]
+    hash: str
+    inputs: tuple[tuple[int, ...], ...]
+    by_canon: Mapping[str, tuple[Entry, ...]]
+
+    def directions(self) -> dict[str, Direction]:
+        """Which canonical fields are mapped, and which way each goes, all its entries taken together."""
+        return {name: _joint(entries) for name, entries in self.by_canon.items()}
+
+
+def compile_map(
+    kind: str,
+    system: str,
+    object: str,
+    field_types: Mapping[str, FieldType],
+    spec: Mapping[str, Any],
+    *,
+    remote_types: Mapping[str, str] | None = None,
+    direction: Direction = Direction.BOTH,
+    drift: Drift = Drift.RESTORE,
+) -> CompiledMap:
+    """The compiled mapping; raises `SpecError` with every problem, its path beginning inside `spec`.
+
+    `field_types` are the kind's fields. `remote_types` gives the canonical type's name nearest to each
+    remote field, where a live schema is at hand; it decides between a number and its text. `direction`
+    and `drift` are the mapping's own, for lines that say nothing.
+    """
+    if not isinstance(spec, Mapping):
+        raise SpecError([Problem((), "fields is a table", "write fields: {email: Email}")])
+    problems: list[Problem] = []
+    defaults = Defaults(direction, drift, remote_types or {})
+    lines = [entry for key in spec if (entry := _line(key, spec[key], field_types, defaults, problems))]
+    problems += _doubles(spec, lines)
+    if problems:
+        raise SpecError(problems)
+    return _assembled(kind, system, object, lines)
+
+
+def _line(
+    key: str, spec: Any, field_types: Mapping[str, FieldType], defaults: Defaults, problems: list[Problem]
+) -> Line | None:
+    faults = list(line_faults(key, spec, field_types))
+    if not faults:
+        try:
+            return compile_line(draft(key, spec, field_types, defaults), defaults.remote_types)
+        except Fault as fault:
+            faults = [fault]
+    problems += [Problem((key, *fault.path), fault.message, fault.hint) for fault in faults]
+    return None
+
+
+def _doubles(spec: Mapping[str, Any], lines: list[Line]) -> list[Problem]:
+    """Two lines that read one canonical field, or write one remote field, would fight for ever."""
+    problems, read, written = list[Problem](), set[str](), set[str]()
+    for line in lines:
+        key = next(key for key in spec if names_of(key) == line.canon)
+        ins = set(line.canon) if line.direction is not Direction.OUT else set()
+        outs = set(line.remote) if line.direction is not Direction.IN else set()
+        twice = [(name, "read", "out") for name in sorted(ins & read)]
+        twice += [(name, "written", "in") for name in sorted(outs & written)]
+        problems += [
+            Problem((key,), f"{n} is {done} by two lines", f"make one direction: {way}")
+            for n, done, way in twice
+        ]
+        read |= ins
+        written |= outs
+    return problems
+
+
+def _assembled(kind: str, system: str, object: str, lines: list[Line]) -> CompiledMap:
+    remote = tuple(dict.fromkeys(name for line in lines for name in line.remote))
+    place = {name: index for index, name in enumerate(remote)}
+    canon = dict.fromkeys(name for line in lines for name in line.canon)
+    text = repr((kind, system, object, [line.signature for line in lines]))
+    entries: tuple[Any, ...] = tuple(lines)
+    return CompiledMap(
+        kind=kind,
+        system=system,
+        object=object,
+        entries=entries,
+        remote_fields=remote,
+        hash=blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
+        inputs=tuple(tuple(place[name] for name in line.remote) for line in lines),
+        by_canon={name: tuple(entry for entry in entries if name in entry.canon) for name in canon},
+    )
+
+
+def _joint(entries: tuple[Entry, ...]) -> Direction:
+    ways = {entry.direction for entry in entries}
+    return ways.pop() if len(ways) == 1 else Direction.BOTH
