@@ -26,7 +26,7 @@ class Entry:
 
 
 def available(points: Iterable[EntryPoint] | None = None) -> Mapping[str, Entry]:
-    """Every announced connector by name, sorted, each imported; one that fails does not disturb the others."""
+    """Every announced connector by name, each imported; one that fails does not disturb the others."""
     found: dict[str, Entry] = {}
     for point in sorted(entry_points(group=GROUP) if points is None else points, key=lambda p: p.name):
         entry = _import(point)

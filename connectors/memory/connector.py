@@ -114,8 +114,8 @@ class MemoryConnector:
         while more:
             listing = await self._list(self._wire.changes(object, position, self.options.page), object)
             more = listing.more
-            if listing.rows:
-                position = listing.rows[-1].position
+            if listing.last is not None:
+                position = listing.last
                 changes = [self._change(object, row) for row in listing.rows]
                 yield Page(changes, _cursor(position))
             await self.remote.faults.reach("read.page", object)
@@ -126,7 +126,7 @@ class MemoryConnector:
         while more:
             listing = await self._list(self._wire.listing(object, after, self.options.page), object)
             more = listing.more
-            after = str(listing.rows[-1].id) if listing.rows else after
+            after = listing.last[1] if listing.last is not None else after
             changes = [self._change(object, row) for row in listing.rows]
             yield Page(changes, Cursor(orjson.dumps([after]).decode()), complete=not more)
             await self.remote.faults.reach("read.page", object)

@@ -38,7 +38,7 @@ Hook = Callable[[str, str, str | None], Awaitable[None]]
 
 @dataclass(slots=True)
 class Fault:
-    """One armed fault. `times` firings are left; `skip` passes go by first; `ids` limits it to some records."""
+    """One armed fault. `times` firings are left, `skip` passes go by first, `ids` limits it to records."""
 
     point: str
     times: int = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from connectors.memory.remote import MemoryRemote
 from connectors.memory.table import Refusal, Row
@@ -20,12 +21,17 @@ async def save(wire: Wire, object: str, writes: Sequence[Write]) -> list[Outcome
     before = _snapshot(wire.remote, object, writes)
     await faults.reach("write.before_commit", object)
     if (late := faults.take("write.late_commit")) is not None:
-        late.later(lambda: [_commit(wire, object, w, before) for w in writes] and None)
+        late.later(partial(_commit_all, wire, object, writes, before))
         raise WireError(0, "no_answer")
     outcomes = [await _commit_one(wire, object, w, before) for w in writes]
     await _answer(wire.remote, object)
     wire.remote.random.shuffle(outcomes)
     return outcomes
+
+
+def _commit_all(wire: Wire, object: str, writes: Sequence[Write], before: Before) -> None:
+    for write in writes:
+        _commit(wire, object, write, before)
 
 
 async def _answer(remote: MemoryRemote, object: str) -> None:

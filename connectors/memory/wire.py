@@ -39,11 +39,12 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page. `count` is how many rows the CRM says it sent; `more` says whether others follow."""
+    """One page. `count` is how many rows the CRM says it sent; `last` is where it stopped looking."""
 
     rows: Sequence[Sent]
     count: int
     more: bool
+    last: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +154,9 @@ class Wire:
         if more and quirks.page_cap is not None:
             quirks.fired.add(23)
         shown = [self._sent(row, since) for row in rows if self._listed(row)]
-        if self.remote.faults.take("read.truncate"):
-            return Listing(shown[: len(shown) // 2], len(shown), more)
-        return Listing(shown, len(shown), more)
+        last = (rows[-1].txn, rows[-1].id) if rows else None
+        sent = shown[: len(shown) // 2] if self.remote.faults.take("read.truncate") else shown
+        return Listing(sent, len(shown), more, last)
 
     def _listed(self, row: Row) -> bool:
         return self._visible(row) and self.remote.faults.take("read.hide", row.id) is None
