@@ -90,7 +90,7 @@ class ObjectModel(Section):
     """One of several objects of a kind in one system, with the fields in which it differs."""
 
     name: str = Field(min_length=1)
-    fields: dict[FieldName, Any] = Field(default={}, description="The fields in which this object differs.")
+    fields: dict[str, Any] = Field(default={}, description="The fields in which this object differs.")
 
 
 OBJECT_SCHEMA = {"anyOf": [{"type": "string", "minLength": 1}, ObjectModel.model_json_schema()]}
@@ -106,7 +106,7 @@ class KindSystemModel(Open):
     """How a kind lives in one system. Keys beside these belong to the connector."""
 
     object: Objects = Field(description="The vendor's name of the kind, such as a table.")
-    fields: dict[FieldName, Any] = Field(description="Our field: the remote one, or a mapping with `to`.")
+    fields: dict[str, Any] = Field(description="Our field: the remote one, or a mapping with `to`.")
     key_field: str | None = Field(default=None, min_length=1, description="A unique remote field for our id.")
     create: Create = Field(default="yes", description="Whether records may be created there.")
     where: str | None = Field(default=None, description="Which remote records take part.")

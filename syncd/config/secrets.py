@@ -88,7 +88,7 @@ def scrubbed(problems: list[Problem], secret: set[str]) -> list[Problem]:
     """The same problems with every secret text replaced, whoever put it there."""
     texts = sorted(set(forms(secret)), key=len, reverse=True)
     return [
-        replace(p, **{part: hidden(getattr(p, part), texts) for part in ("path", "message", "hint")})
+        replace(p, path=hidden(p.path, texts), message=hidden(p.message, texts), hint=hidden(p.hint, texts))
         for p in problems
     ]
 

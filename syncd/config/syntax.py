@@ -1,4 +1,4 @@
-"""YAML's syntax errors in words that say what to do; without the parser's snippets, which may hold secrets."""
+"""YAML's syntax errors in words that say what to do, without snippets, which may hold secrets."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -30,17 +31,50 @@ SENTENCES: Mapping[str, str] = {
     "too_short": "must not be empty",
     "string_pattern_mismatch": "is not a name",
 }
+MAX_CUTS = 8
 NAME_HINT = "Use letters, digits and _, and start with a letter."
 
 
-def validated(model: type[M], data: Any, path: Path, report: Report) -> M | None:
-    """The model's instance, or None with its problems in the report. `path` is where `data` stands."""
+def check(model: type[BaseModel], data: Any, path: Path, report: Report) -> None:
+    """Put every problem with what stands at `path` into the report."""
+    for issue in issues_of(model, data):
+        place_issue(issue, model, data, path, report)
+
+
+def issues_of(model: type[BaseModel], data: Any) -> Sequence[Any]:
+    """What pydantic has against the data, without the values."""
     try:
-        return model.model_validate(data)
+        model.model_validate(data)
     except ValidationError as error:
-        for issue in error.errors(include_url=False, include_input=False):
-            place_issue(issue, model, data, path, report)
-        return None
+        return error.errors(include_url=False, include_input=False)
+    return ()
+
+
+def salvage(model: type[M], data: Any) -> M | None:
+    """The model of the data, without the parts that are wrong, so that the rest can be judged as well.
+
+    None where nothing is left.
+    """
+    data = deepcopy(data)
+    for _ in range(MAX_CUTS):
+        issues = issues_of(model, data)
+        if not issues:
+            return model.model_validate(data)
+        places = {written(issue["loc"], data, last=False) for issue in issues}
+        for place in sorted(places, key=len, reverse=True):
+            cut(data, place)
+        if () in places:
+            return None
+    return None
+
+
+def cut(data: Any, place: tuple[Any, ...]) -> None:
+    """Remove what stands at a place; of a list all, since its other items are known by their index."""
+    while place and isinstance(place[-1], int):
+        place = place[:-1]
+    owner = value_at(data, place[:-1])
+    if place and isinstance(owner, dict):
+        owner.pop(place[-1], None)
 
 
 def place_issue(issue: Any, model: type[BaseModel], data: Any, path: Path, report: Report) -> None:

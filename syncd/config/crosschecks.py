@@ -1,0 +1,149 @@
+"""What only shows when several parts of the configuration are held against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from syncd.config.kinds import Draft
+from syncd.config.models import KindSystemModel
+from syncd.config.places import Report
+from syncd.config.problems import did_you_mean
+from syncd.config.settings import ConnectorOptions
+from syncd.core.fieldmap import Direction
+from syncd.core.types import Ref
+
+
+def cross_check(
+    drafts: Mapping[str, Draft],
+    systems: Collection[str],
+    kinds: Collection[str],
+    found: Mapping[str, ConnectorOptions],
+    report: Report,
+) -> None:
+    """All checks. `systems` and `kinds` are the names written, `found` those whose connector is known."""
+    for draft in drafts.values():
+        check_systems_exist(draft, systems, report)
+        check_references(draft, drafts, kinds, report)
+        check_key_fields(draft, report)
+        check_archiving(draft, found, report)
+        warn_thin(draft, report)
+    check_objects_once(drafts, report)
+    warn_unused(drafts, systems, report)
+
+
+def check_systems_exist(draft: Draft, systems: Collection[str], report: Report) -> None:
+    for name in draft.model.systems:
+        if name not in systems:
+            report.key(
+                (*draft.path, "systems", name), f'there is no system "{name}"', did_you_mean(name, systems)
+            )
+
+
+def check_references(
+    draft: Draft, drafts: Mapping[str, Draft], kinds: Collection[str], report: Report
+) -> None:
+    """A reference's kind must exist, and live in every system where the reference is mapped."""
+    for name, kind in references(draft):
+        where = (*draft.path, "fields", name)
+        if kind not in kinds:
+            report.value(where, f'refers to the kind "{kind}", which there is not', did_you_mean(kind, kinds))
+        for system, line in lines_of(draft, name):
+            if kind in drafts and system not in drafts[kind].model.systems:
+                hint = f"Map {kind} in {system} too, or remove this field there."
+                report.key(
+                    (*draft.path, "systems", system, "fields", line),
+                    f"{kind} is not mapped in {system}",
+                    hint,
+                )
+
+
+def references(draft: Draft) -> Iterator[tuple[str, str]]:
+    """The kind's reference fields and the kinds they point at."""
+    for name, kind in draft.types.items():
+        if isinstance(kind, Ref):
+            yield name, kind.kind
+
+
+def lines_of(draft: Draft, name: str) -> Iterator[tuple[str, str]]:
+    """The systems that map a field, each with the key of its line."""
+    for system, section in draft.model.systems.items():
+        for line in section.fields:
+            if name in [part.strip() for part in line.split(",")]:
+                yield system, line
+
+
+def check_key_fields(draft: Draft, report: Report) -> None:
+    """Our key's field belongs to us alone."""
+    for system, section in draft.model.systems.items():
+        compiled = draft.maps.get(system)
+        if compiled and section.key_field in compiled.remote_fields:
+            path = (*draft.path, "systems", system, "key_field")
+            report.value(
+                path, f"{section.key_field} is a mapped field as well", "Give our key a field of its own."
+            )
+
+
+def check_archiving(draft: Draft, found: Mapping[str, ConnectorOptions], report: Report) -> None:
+    """Where deletes become archiving, every system that is written must be able to archive."""
+    if draft.model.deletes.policy != "archive":
+        return
+    for system, section in draft.model.systems.items():
+        ability = found[system].archives if system in found else None
+        if section.direction == "in" or ability is None or ability is True:
+            continue
+        path = (*draft.path, "systems", system)
+        if ability is False:
+            where = (*draft.path, "deletes", "policy")
+            report.value(where, f"{system} cannot archive", "Use propagate, unlink or ignore.")
+        elif not own(section).get(ability):
+            report.key(
+                path, f'deletes archive, and "{ability}" is missing', f"Add {ability}, or another policy."
+            )
+
+
+def own(section: KindSystemModel) -> Mapping[str, Any]:
+    return section.model_extra or {}
+
+
+def warn_thin(draft: Draft, report: Report) -> None:
+    """Warn of kinds that cannot do what a sync is for."""
+    sections = draft.model.systems
+    if len(sections) < 2:
+        report.warn(
+            draft.path, "lives in one system only", "Map it in a second one to keep the two the same."
+        )
+    elif all(section.direction == "in" for section in sections.values()):
+        report.warn(draft.path, "is read everywhere and written nowhere", "Give one system direction: both.")
+    elif all(section.direction == "out" for section in sections.values()):
+        report.warn(draft.path, "is written everywhere and read nowhere", "Give one system direction: both.")
+    for name in draft.types:
+        if not any(lines_of(draft, name)) and sections:
+            report.warn((*draft.path, "fields", name), "is mapped in no system", "Map it, or remove it.")
+    ways = [way for compiled in draft.maps.values() for way in compiled.directions().items()]
+    for name in draft.types:
+        mine = {way for other, way in ways if other == name}
+        if mine == {Direction.OUT} and len(sections) > 1:
+            report.warn(
+                (*draft.path, "fields", name), "is written and never read", "Give one line direction: in."
+            )
+
+
+def check_objects_once(drafts: Mapping[str, Draft], report: Report) -> None:
+    """One remote record belongs to one kind."""
+    holder: dict[tuple[str, str], str] = {}
+    for draft in drafts.values():
+        for system, section in draft.model.systems.items():
+            for item in section.object:
+                first = holder.setdefault((system, item.name), draft.name)
+                if first != draft.name:
+                    path = (*draft.path, "systems", system, "object")
+                    message = f"{item.name} of {system} already belongs to the kind {first}"
+                    report.value(path, message, "Give each object one kind.")
+
+
+def warn_unused(drafts: Mapping[str, Draft], systems: Collection[str], report: Report) -> None:
+    used = {system for draft in drafts.values() for system in draft.model.systems}
+    for name in systems:
+        if name not in used:
+            report.warn(("systems", name), "is used by no kind", "Map a kind in it, or remove it.")

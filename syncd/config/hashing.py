@@ -1,0 +1,23 @@
+"""A hash of what a configuration means: order, comments, defaults and secrets make no difference."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from syncd.config.models import Root, SystemModel
+from syncd.config.systems import own_settings
+
+
+def config_hash(root: Root, written: Mapping[str, Any]) -> str:
+    """32 hex digits. Connectors' settings and the store count as written, with references unresolved."""
+    meaning = root.model_dump(mode="json", by_alias=True)
+    meaning["store"] = written.get("store", root.store)
+    for name, model in root.systems.items():
+        common = {key: getattr(model, key) for key in SystemModel.model_fields if key != "quota"}
+        own = own_settings(written["systems"][name], SystemModel)
+        meaning["systems"][name] = {"common": common, "quota": model.quota.model_dump(), "own": own}
+    text = json.dumps(meaning, sort_keys=True, ensure_ascii=False, default=str)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,115 @@
+"""Conflict rules: checked against the kind they belong to, and compiled to `Rule`s."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from conflict.strategies import STRATEGIES
+from syncd.config.models import KindModel, RuleModel
+from syncd.config.places import Report
+from syncd.config.problems import Path, did_you_mean
+from syncd.core.nouns import Rule
+from syncd.core.types import FieldType
+
+ARGUMENTS: Mapping[str, tuple[str, ...]] = {"prefer": ("systems",), "newest": ("skew",), "oldest": ("skew",)}
+ORDERED = ("integer", "decimal", "date", "datetime")
+FITS: Mapping[str, tuple[str, ...]] = {
+    "union": ("set",),
+    "longest": ("text", "email", "phone"),
+    "max": ORDERED,
+    "min": ORDERED,
+}
+FINAL = ("ask", "union")
+"""Strategies that always end the search, so that no later rule is asked."""
+
+
+def compile_rules(
+    kind: KindModel, types: Mapping[str, FieldType], path: Path, report: Report
+) -> tuple[Rule, ...]:
+    """The kind's rules in order; what is wrong with them goes to the report."""
+    here = (*path, "conflicts")
+    for index, rule in enumerate(kind.conflicts):
+        check_rule(rule, kind, types, (*here, index), report)
+    warn_unreachable(kind.conflicts, kind.fields, here, report)
+    return tuple(
+        Rule(rule.strategy, frozenset(rule.fields or ()), rule.when, arguments(rule))
+        for rule in kind.conflicts
+    )
+
+
+def arguments(rule: RuleModel) -> dict[str, Any]:
+    """A strategy's arguments: `systems`, and `skew` or `skews` in seconds."""
+    found: dict[str, Any] = {}
+    if rule.systems:
+        found["systems"] = tuple(rule.systems)
+    if rule.skew is not None:
+        found["skews" if isinstance(rule.skew, dict) else "skew"] = rule.skew
+    return found
+
+
+def check_rule(
+    rule: RuleModel, kind: KindModel, types: Mapping[str, FieldType], path: Path, report: Report
+) -> None:
+    """One rule: its strategy, that strategy's arguments, and the fields it speaks of."""
+    if rule.strategy not in STRATEGIES:
+        hint = did_you_mean(rule.strategy, STRATEGIES)
+        report.value((*path, "strategy"), f'there is no strategy "{rule.strategy}"', hint)
+        return
+    check_arguments(rule, path, report)
+    check_systems(rule, kind.systems, path, report)
+    for index, name in enumerate(rule.fields or ()):
+        if name not in kind.fields:
+            report.value((*path, "fields", index), f'no field "{name}"', did_you_mean(name, kind.fields))
+    check_types(rule, types, path, report)
+
+
+def check_arguments(rule: RuleModel, path: Path, report: Report) -> None:
+    wanted = ARGUMENTS.get(rule.strategy, ())
+    for name in ("systems", "skew"):
+        given = getattr(rule, name) is not None
+        if given and name not in wanted:
+            users = " and ".join(sorted(s for s, names in ARGUMENTS.items() if name in names))
+            report.key((*path, name), f'"{name}" means nothing to {rule.strategy}', f"It belongs to {users}.")
+    if rule.strategy == "prefer" and rule.systems is None:
+        report.key((*path, "strategy"), 'prefer needs "systems"', "List the systems, the best first.")
+
+
+def check_systems(rule: RuleModel, systems: Collection[str], path: Path, report: Report) -> None:
+    """Systems that a rule names must be those of its kind, each once."""
+    named: list[tuple[Path, str]] = [((*path, "systems", i), s) for i, s in enumerate(rule.systems or ())]
+    if isinstance(rule.skew, dict):
+        named += [((*path, "skew", system), system) for system in rule.skew]
+    seen: set[str] = set()
+    for where, system in named:
+        if system not in systems:
+            report.value(where, f'the kind has no system "{system}"', did_you_mean(system, systems))
+        elif system in seen:
+            report.value(where, f'"{system}" is named twice', "Remove one.")
+        seen.add(system)
+
+
+def check_types(rule: RuleModel, types: Mapping[str, FieldType], path: Path, report: Report) -> None:
+    """A strategy that compares values must be able to compare those of its fields."""
+    fitting = FITS.get(rule.strategy)
+    names = rule.fields or sorted(types)
+    wrong = [name for name in names if name in types and fitting and types[name].name not in fitting]
+    if not wrong or not fitting:
+        return
+    name = wrong[0]
+    message = f'{rule.strategy} cannot judge "{name}", which is a {types[name].name}'
+    where = (*path, "fields", names.index(name)) if rule.fields else (*path, "strategy")
+    hint = f"It is for {', '.join(fitting)}"
+    report.value(where, message, f"{hint}." if rule.fields else f'{hint}: name those under "fields".')
+
+
+def warn_unreachable(rules: Sequence[RuleModel], fields: Collection[str], path: Path, report: Report) -> None:
+    """Warn of rules all of whose fields an earlier rule has decided for good."""
+    ended: set[str] = set()
+    for index, rule in enumerate(rules):
+        speaks_of = set(rule.fields or fields)
+        if speaks_of and speaks_of <= ended:
+            hint = "An earlier ask or union decides first: move or remove this rule."
+            report.warn((*path, index), "this rule is never reached", hint)
+        if rule.strategy in FINAL and rule.when is None:
+            ended |= speaks_of

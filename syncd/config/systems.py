@@ -1,0 +1,74 @@
+"""The systems: which connector, its own settings, and what all systems have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, Secret
+
+from syncd.config.models import KindSystemModel, SystemModel
+from syncd.config.places import Report
+from syncd.config.problems import Path, did_you_mean
+from syncd.config.settings import ConnectorOptions, SystemSettings
+from syncd.config.validate import check
+
+POLL = 30.0
+SWEEP = 86_400.0
+
+
+def check_system(
+    name: str, data: Any, connectors: Mapping[str, ConnectorOptions], report: Report
+) -> ConnectorOptions | None:
+    """Check the connector's own settings; returns the connector, None where it is not known."""
+    connector = data.get("connector") if isinstance(data, dict) else None
+    if not isinstance(connector, str):
+        return None  # the shape's problem, reported with it
+    if connector not in connectors:
+        hint = did_you_mean(connector, connectors, "No connector is installed.")
+        report.value(("systems", name, "connector"), f'there is no connector "{connector}"', hint)
+        return None
+    own = own_settings(data, SystemModel)
+    check_own(connectors[connector].options, SystemModel, own, ("systems", name), report)
+    return connectors[connector]
+
+
+def own_settings(data: Mapping[str, Any], common: type[BaseModel]) -> dict[str, Any]:
+    """The keys of a section that belong to the connector."""
+    return {key: value for key, value in data.items() if key not in common.model_fields}
+
+
+def check_own(
+    model: type[BaseModel], common: type[BaseModel], own: dict[str, Any], path: Path, report: Report
+) -> None:
+    """Check a connector's own keys; an unknown one may be a slip in a common word as well."""
+    known = {info.alias or name for name, info in model.model_fields.items()}
+    if model.model_config.get("extra") != "allow":
+        for key in own.keys() - known - model.model_fields.keys():
+            hint = did_you_mean(key, known | common.model_fields.keys())
+            report.key((*path, key), f'unknown key "{key}"', hint)
+        own = {key: value for key, value in own.items() if key in known or key in model.model_fields}
+    check(model, own, path, report)
+
+
+def system_settings(name: str, model: SystemModel, data: Mapping[str, Any]) -> SystemSettings:
+    """The settings of a system without problems."""
+    return SystemSettings(
+        name,
+        model.connector,
+        Secret(own_settings(data, SystemModel)),
+        model.quota.calls_per_second,
+        model.guard,
+        model.poll or POLL,
+        model.sweep or SWEEP,
+    )
+
+
+def check_objects(name: str, kind: Any, found: Mapping[str, ConnectorOptions], report: Report) -> None:
+    """Check the connector's own keys of a kind in each of its systems."""
+    systems = kind.get("systems") if isinstance(kind, dict) else None
+    for system, data in systems.items() if isinstance(systems, dict) else ():
+        if system in found and isinstance(data, dict):
+            own = own_settings(data, KindSystemModel)
+            path = ("kinds", name, "systems", system)
+            check_own(found[system].object_options, KindSystemModel, own, path, report)
