@@ -1,7 +1,10 @@
 """YAML to typed settings, every problem with its position, secrets kept out of sight."""
 
+from syncd.config.jsonschema import json_schema
 from syncd.config.load import load
 from syncd.config.problems import InvalidConfig, Place, Problem
+from syncd.config.remotemap import with_schemas
+from syncd.config.schemacheck import check_schema
 from syncd.config.settings import (
     Brake,
     Brakes,
@@ -14,6 +17,7 @@ from syncd.config.settings import (
     StoreSettings,
     SystemSettings,
 )
+from syncd.config.template import init_template
 
 __all__ = [
     "Brake",
@@ -29,5 +33,9 @@ __all__ = [
     "Settings",
     "StoreSettings",
     "SystemSettings",
+    "check_schema",
+    "init_template",
+    "json_schema",
     "load",
+    "with_schemas",
 ]

@@ -16,7 +16,7 @@ from syncd.core.fieldmap import Direction, Drift
 from syncd.core.nouns import Rule
 from syncd.core.problems import SpecError
 from syncd.core.types import FieldType
-from syncd.identity.keys import Matcher, compile_match
+from syncd.identity import Matcher, compile_match
 from syncd.mapping.compile import CompiledMap, compile_map
 from syncd.mapping.types import field_type
 

@@ -15,7 +15,7 @@ from syncd.config.problems import Path
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """A path with `*` for any key or index, and what to do meanwhile. `lists`: only a list there is refused."""
+    """A path with `*` for any step, and what to do meanwhile. `lists`: only a list is refused."""
 
     path: tuple[str, ...]
     what: str

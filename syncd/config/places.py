@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from syncd.config.problems import Path, Place, Problem, dotted
 
@@ -55,7 +55,8 @@ class Report:
 
     def warn(self, path: Path, message: str, hint: str = "") -> None:
         """Something doubtful that does not stop syncd."""
-        self.warnings.append(problem_at(self.places.of_key(path), path, message, hint))
+        problem = problem_at(self.places.of_key(path), path, message, hint)
+        self.warnings.append(replace(problem, warning=True))
 
     def spoil(self, path: Path) -> None:
         """Say nothing more about the value at `path`: what is wrong with it is known."""

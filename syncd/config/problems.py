@@ -35,7 +35,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong (or, among the warnings, doubtful). Holds no secret."""
+    """One thing that is wrong, or, as a `warning`, doubtful. Holds no secret."""
 
     file: str
     line: int
@@ -43,13 +43,14 @@ class Problem:
     path: str
     message: str
     hint: str = ""
+    warning: bool = False
 
     @property
     def place(self) -> Place:
         return Place(self.file, self.line, self.column)
 
     def __str__(self) -> str:
-        parts = [str(self.place), self.path, self.message]
+        parts = [str(self.place), self.path, "warning" if self.warning else "", self.message]
         text = ": ".join(part for part in parts if part)
         return f"{text}. {self.hint}" if self.hint else text
 

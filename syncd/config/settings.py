@@ -15,7 +15,7 @@ from syncd.config.problems import Problem
 from syncd.core.fieldmap import Direction, Drift
 from syncd.core.nouns import Rule
 from syncd.core.types import FieldType
-from syncd.identity.keys import Matcher
+from syncd.identity import Matcher
 from syncd.mapping.compile import CompiledMap
 
 Sealed: TypeAlias = Secret[dict[str, Any]]
@@ -75,7 +75,7 @@ class KindSystemSettings:
 
     system: str
     object: str
-    map: CompiledMap
+    map: CompiledMap = field(repr=False)
     key_field: str | None
     create: str
     direction: Direction
