@@ -23,6 +23,7 @@ PINS = {
 between an index and a scan, and every hot statement is written for its index."""
 
 _START = "Start it, or mend `store` in the configuration"
+_LOST = ("is closed", "is closing", "was closed", "released back to the pool")
 _TROUBLE: dict[str, tuple[str, str]] = {
     "08": ("broke the connection", "Look whether it is up and reachable"),
     "25006": ("is read-only", "Point `store` at the primary, or end its recovery"),
@@ -55,20 +56,20 @@ def guarded(where: str) -> Iterator[None]:
     try:
         yield
     except asyncpg.PostgresError as error:
-        told = _told(error, where)
-        if told is None:
+        lost = told(error.sqlstate or "", where)
+        if lost is None:
             raise
-        raise told from error
+        raise lost from error
     except asyncpg.InterfaceError as error:
-        if "clos" not in str(error):  # "connection is closed", "pool is closing"; the rest are our own bugs
+        if not any(word in str(error) for word in _LOST):  # the rest are our own bugs
             raise
         raise _unavailable(where, "closed the connection", "Look whether it is up") from error
     except OSError as error:  # no socket, no route, no name; a time-out is one, too
         raise _unavailable(where, f"cannot be reached ({type(error).__name__})", _START) from error
 
 
-def _told(error: asyncpg.PostgresError, where: str) -> StoreUnavailable | None:
-    code = error.sqlstate or ""
+def told(code: str, where: str) -> StoreUnavailable | None:
+    """What an SQLSTATE means for the store as a whole; None when it speaks of one statement only."""
     for prefix, (what, todo) in _TROUBLE.items():
         if code.startswith(prefix):
             return _unavailable(where, what, todo)
