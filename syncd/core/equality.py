@@ -14,10 +14,11 @@ from hashlib import blake2b
 
 from syncd.core.nouns import Value
 
-_PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?")
+_PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,499})(?:\.[0-9]{1,500})?")
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?Z")
 _WIDE = Context(prec=1200)
 _FLOAT_DIGITS = 15  # from here on a float drops digits left of the point too
+_LONG = 18  # more digits than any amount has: a card, a token, a text
 _FEW = 50  # element by element is quadratic, so only for sets that people make
 
 
@@ -46,9 +47,10 @@ def reduces(stored: Value, sent: Value) -> bool:
     if not _is_scalar(stored) or not _is_scalar(sent):
         return stored in (None, "", []) and sent in (None, "", [])
     less, whole = _number(stored), _number(sent)
-    if less is not None and whole is not None:
-        return _number_reduces(less, whole)
-    return isinstance(stored, str) and isinstance(sent, str) and _text_reduces(stored, sent)
+    texts = isinstance(stored, str) and isinstance(sent, str)
+    if less is None or whole is None:
+        return texts and _text_reduces(stored, sent)
+    return _number_reduces(less, whole) or (texts and len(sent) > _LONG and _text_reduces(stored, sent))
 
 
 def _is_scalar(value: Value) -> bool:
@@ -56,10 +58,7 @@ def _is_scalar(value: Value) -> bool:
 
 
 def _number(value: str | int | float) -> Decimal | None:
-    """The number, also of a text that is one: there a shorter text is another number, not a cut.
-
-    Text of more digits than any amount has (a card, a token) counts as text.
-    """
+    """The number, also of a text that is one: there a shorter text is another number, not a cut."""
     if isinstance(value, str):
         return Decimal(value) if _PLAIN_NUMBER.fullmatch(value) else None
     number = Decimal(repr(value))

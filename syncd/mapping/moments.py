@@ -7,6 +7,7 @@ Writing: the second of the doubled hours cannot be said without an offset, and i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as Number
@@ -48,7 +49,7 @@ def _zone(option: Any, field: FieldType) -> ZoneInfo:
 def _epoch(option: Any, field: FieldType) -> Step:
     """Seconds or milliseconds since 1970 as a whole number; what it cannot hold of a second is cut."""
     require(field, "epoch", "datetime")
-    unit = {"s": timedelta(seconds=1), "ms": timedelta(milliseconds=1)}.get(option)
+    unit = {"s": timedelta(seconds=1), "ms": timedelta(milliseconds=1)}.get(str(option))
     if unit is None:
         raise Fault("epoch is s or ms", "write epoch: ms", ("epoch",))
     micros = unit // timedelta(microseconds=1)
@@ -97,7 +98,7 @@ def _said(value: str, zone: ZoneInfo) -> datetime:
 def _pattern(option: Any, zone: ZoneInfo | None, field: FieldType) -> Step:
     """strptime's pattern. Read-only where a sample does not come back: two-digit years, no seconds."""
     require(field, "date_format", "date", "datetime")
-    if not isinstance(option, str) or "%" not in option:
+    if not isinstance(option, str) or not _is_pattern(option):
         raise Fault("date_format is a pattern of strptime", 'write date_format: "%d.%m.%Y"', ("date_format",))
     is_date = field.name == "date"
     if not is_date and zone is None and "%z" not in option:
@@ -121,6 +122,16 @@ def _pattern(option: Any, zone: ZoneInfo | None, field: FieldType) -> Step:
     if not _comes_back(write, is_date):
         return Step(signature, read, same, AsIs(), Direction.IN, "the pattern does not say the whole value")
     return Step(signature, read, write, AsIs())
+
+
+def _is_pattern(option: str) -> bool:
+    try:
+        datetime.strptime("", option)  # noqa: DTZ007 - only the pattern is of interest
+    except re.error:  # one directive twice
+        return False
+    except ValueError as error:
+        return "%" in option and "directive" not in str(error) and "stray" not in str(error)
+    return False
 
 
 def _strptime(text: str, pattern: str, zone: ZoneInfo | None, is_date: bool) -> str:
