@@ -24,7 +24,7 @@ def cross_check(
     """All checks. `systems` and `kinds` are the names written, `found` those whose connector is known."""
     for draft in drafts.values():
         check_systems_exist(draft, systems, report)
-        check_references(draft, drafts, kinds, report)
+        check_references(draft, drafts, (kinds, systems), report)
         check_key_fields(draft, report)
         check_archiving(draft, found, report)
         warn_thin(draft, report)
@@ -41,15 +41,19 @@ def check_systems_exist(draft: Draft, systems: Collection[str], report: Report) 
 
 
 def check_references(
-    draft: Draft, drafts: Mapping[str, Draft], kinds: Collection[str], report: Report
+    draft: Draft,
+    drafts: Mapping[str, Draft],
+    names: tuple[Collection[str], Collection[str]],
+    report: Report,
 ) -> None:
     """A reference's kind must exist, and live in every system where the reference is mapped."""
+    kinds, systems = names
     for name, kind in references(draft):
         where = (*draft.path, "fields", name)
         if kind not in kinds:
             report.value(where, f'refers to the kind "{kind}", which there is not', did_you_mean(kind, kinds))
         for system, line in lines_of(draft, name):
-            if kind in drafts and system not in drafts[kind].model.systems:
+            if kind in drafts and system in systems and system not in drafts[kind].model.systems:
                 hint = f"Map {kind} in {system} too, or remove this field there."
                 report.key(
                     (*draft.path, "systems", system, "fields", line),

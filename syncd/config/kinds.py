@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncd.config.models import BrakeModel, BrakesModel, KindModel, KindSystemModel
+from syncd.config.models import BrakeModel, KindModel, KindSystemModel
 from syncd.config.places import Report
 from syncd.config.problems import Path
 from syncd.config.rules import compile_rules
@@ -37,17 +37,16 @@ class Draft:
         return ("kinds", self.name)
 
 
-def draft_kind(name: str, model: KindModel, report: Report) -> Draft:
-    """Compile what a kind says; the findings go to the report."""
+def draft_kind(name: str, model: KindModel, written: Mapping[str, Any], report: Report) -> Draft:
+    """Compile what a kind says; the findings go to the report. `model` is what is sound of `written`."""
     path = ("kinds", name)
     types = compile_types(model, path, report)
     draft = Draft(name, model, types, matcher_of(name, model, types, report))
-    draft.rules = compile_rules(model, draft.types, path, report)
+    draft.rules = compile_rules(written.get("conflicts"), model, types, (*path, "conflicts"), report)
     for system, section in model.systems.items():
         compiled = map_of(name, system, section, draft.types, report)
         if compiled is not None:
             draft.maps[system] = compiled
-    check_brakes(model.brakes, path, report)
     return draft
 
 
@@ -105,7 +104,7 @@ def map_of(
 def add_findings(error: SpecError, prefix: Path, fallback: Path, report: Report) -> None:
     """Findings of a compiler as positioned problems; its paths go on from `prefix`."""
     for finding in error.problems:
-        path = (*prefix, *finding.path) or fallback
+        path = report.places.written((*prefix, *finding.path)) or fallback
         report.key(path, finding.message, sentence(finding.hint))
 
 
@@ -113,16 +112,6 @@ def sentence(hint: str) -> str:
     """A hint as a sentence."""
     ended = hint.endswith((".", "?", "!", "…")) or not hint
     return hint[:1].upper() + hint[1:] + ("" if ended else ".")
-
-
-def check_brakes(brakes: BrakesModel, path: Path, report: Report) -> None:
-    """A brake must name a limit."""
-    for name in BrakesModel.model_fields:
-        brake = getattr(brakes, name)
-        if brake is not None and brake.count is None and brake.share is None:
-            report.key(
-                (*path, "brakes", name), "has no limit", "Add a count, such as 50, or a share, such as 2%."
-            )
 
 
 def kind_settings(draft: Draft, systems: Mapping[str, SystemSettings]) -> KindSettings:

@@ -76,7 +76,7 @@ class Work:
             check_objects(name, data, found, self.report)
             model = salvage(KindModel, data)
             if model is not None:
-                self.drafts[name] = draft_kind(name, model, self.report)
+                self.drafts[name] = draft_kind(name, model, data, self.report)
         cross_check(self.drafts, systems, kinds, found, self.report)
 
     def section(self, name: str) -> dict[str, Any]:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 
 from syncd.config.units import (
     DURATION_SCHEMA,
@@ -156,6 +164,12 @@ class BrakeModel(Section):
     count: int | None = Field(default=None, ge=0, description="Writes per window, at most.")
     share: Share | None = Field(default=None, description="Share of the kind's records per window, at most.")
     per: Duration = Field(default=3600.0, description="The window; 1h if absent.")
+
+    @model_validator(mode="after")
+    def limited(self) -> Self:
+        if self.count is None and self.share is None:
+            raise ValueError("has no limit; add a count, such as 50, or a share, such as 2%")
+        return self
 
 
 class BrakesModel(Section):

@@ -16,6 +16,12 @@ class Places:
     keys: dict[Path, Place] = field(default_factory=dict)
     values: dict[Path, Place] = field(default_factory=dict)
 
+    def written(self, path: Path) -> Path:
+        """The longest beginning of a path that stands in the files."""
+        while path and path not in self.keys and path not in self.values:
+            path = path[:-1]
+        return path
+
     def of_value(self, path: Path) -> Place:
         """Where the value at `path` starts; the nearest parent's key where the path does not exist."""
         return self.values[path] if path in self.values else self.of_key(path)

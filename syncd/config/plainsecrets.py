@@ -55,7 +55,8 @@ def texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 def is_plain_secret(path: Path, text: str, names: set[str], report: Report) -> bool:
     """Judge one text and report it; one that is a reference, even in part, is fine."""
     name = next((part for part in reversed(path) if isinstance(part, str)), "")
-    if (NAMES.search(name) or name in names) and "${" not in text.replace("$${", ""):
+    named = NAMES.search(name) or (name in names and not name.lower().endswith(("url", "uri", "dsn")))
+    if named and "${" not in text.replace("$${", ""):
         variable = "_".join(str(part) for part in path[1:]).upper().replace("-", "_")
         hint = f'Write "${{env:{variable}}}" or "${{file:PATH}}".'
         report.value(path, "a secret is written in clear", hint)

@@ -52,7 +52,8 @@ class Problem:
     def __str__(self) -> str:
         parts = [str(self.place), self.path, "warning" if self.warning else "", self.message]
         text = ": ".join(part for part in parts if part)
-        return f"{text}. {self.hint}" if self.hint else text
+        stop = "" if text.endswith(("?", ".")) else "."
+        return f"{text}{stop} {self.hint}" if self.hint else text
 
 
 class InvalidConfig(ConfigError):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from conflict.strategies import STRATEGIES
 from syncd.config.models import KindModel, RuleModel
 from syncd.config.places import Report
 from syncd.config.problems import Path, did_you_mean
+from syncd.config.validate import salvage
 from syncd.core.nouns import Rule
 from syncd.core.types import FieldType
 
@@ -25,17 +26,20 @@ FINAL = ("ask", "union")
 
 
 def compile_rules(
-    kind: KindModel, types: Mapping[str, FieldType], path: Path, report: Report
+    written: Any, kind: KindModel, types: Mapping[str, FieldType], path: Path, report: Report
 ) -> tuple[Rule, ...]:
-    """The kind's rules in order; what is wrong with them goes to the report."""
-    here = (*path, "conflicts")
-    for index, rule in enumerate(kind.conflicts):
-        check_rule(rule, kind, types, (*here, index), report)
-    warn_unreachable(kind.conflicts, kind.fields, here, report)
-    return tuple(
-        Rule(rule.strategy, frozenset(rule.fields or ()), rule.when, arguments(rule))
-        for rule in kind.conflicts
-    )
+    """The rules under `conflicts` in order; what is wrong with them goes to the report.
+
+    `written` is the list as it stands in the file: one malformed rule must not hide the others.
+    """
+    rules = {}
+    for index, item in enumerate(written if isinstance(written, list) else ()):
+        rule = salvage(RuleModel, item)
+        if rule is not None:
+            rules[index] = rule
+            check_rule(rule, kind, types, (*path, index), report)
+    warn_unreachable(rules, kind.fields, path, report)
+    return tuple(Rule(r.strategy, frozenset(r.fields or ()), r.when, arguments(r)) for r in rules.values())
 
 
 def arguments(rule: RuleModel) -> dict[str, Any]:
@@ -103,10 +107,12 @@ def check_types(rule: RuleModel, types: Mapping[str, FieldType], path: Path, rep
     report.value(where, message, f"{hint}." if rule.fields else f'{hint}: name those under "fields".')
 
 
-def warn_unreachable(rules: Sequence[RuleModel], fields: Collection[str], path: Path, report: Report) -> None:
+def warn_unreachable(
+    rules: Mapping[int, RuleModel], fields: Collection[str], path: Path, report: Report
+) -> None:
     """Warn of rules all of whose fields an earlier rule has decided for good."""
     ended: set[str] = set()
-    for index, rule in enumerate(rules):
+    for index, rule in rules.items():
         speaks_of = set(rule.fields or fields)
         if speaks_of and speaks_of <= ended:
             hint = "An earlier ask or union decides first: move or remove this rule."

@@ -13,6 +13,9 @@ SPACES = "Indent with spaces: YAML allows no tabs."
 QUOTES = 'Put the text in double quotes: "…".'
 CLOSE = "Close it with the same quote, on the same line."
 
+INERT = re.compile(r"\\.|'[^']*'")
+"""Escapes and single-quoted texts, in which a double quote opens nothing."""
+
 TABLE = (
     # (pattern in "context problem", message, hint, report the context's place)
     (r"character '\\t'", "a tab where only spaces may stand", SPACES, False),
@@ -34,6 +37,10 @@ TABLE = (
 
 def syntax_problem(error: MarkedYAMLError, text: str, file: str, report: Report) -> None:
     """Add what a syntax error means to the report."""
+    unclosed = open_quote(text, error.problem_mark)
+    if unclosed:
+        report.at(Place(file, *unclosed), (), "a quote is opened here and never closed", CLOSE)
+        return
     said = f"{error.context or ''} {error.problem or ''}"
     for pattern, message, hint, use_context in TABLE:
         found = re.search(pattern, said)
@@ -42,6 +49,18 @@ def syntax_problem(error: MarkedYAMLError, text: str, file: str, report: Report)
             report.at(place_of(mark, file), (), found.expand(message), hint or QUOTES)
             return
     report.at(place_of(error.problem_mark, file), (), "this is not valid YAML", QUOTES)
+
+
+def open_quote(text: str, mark: object) -> tuple[int, int] | None:
+    """Line and column of the first double quote, up to an error, that its own line leaves open.
+
+    The parser only stumbles over it where the next quote stands, lines later.
+    """
+    for number, line in enumerate(text.splitlines()[: getattr(mark, "line", 0) + 1], 1):
+        bare = INERT.sub(lambda found: " " * len(found[0]), line).split(" #")[0]
+        if bare.count('"') % 2:
+            return number, bare.rindex('"') + 1
+    return None
 
 
 def place_of(mark: object, file: str) -> Place:

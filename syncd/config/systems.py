@@ -15,12 +15,18 @@ from syncd.config.validate import check
 
 POLL = 30.0
 SWEEP = 86_400.0
+RESERVED = ("rule", "person")
+"""What stands for a system where a decision, not a system, made a value."""
 
 
 def check_system(
     name: str, data: Any, connectors: Mapping[str, ConnectorOptions], report: Report
 ) -> ConnectorOptions | None:
     """Check the connector's own settings; returns the connector, None where it is not known."""
+    if name in RESERVED:
+        report.key(
+            ("systems", name), f'"{name}" is syncd\'s own word for who decided', "Choose another name."
+        )
     connector = data.get("connector") if isinstance(data, dict) else None
     if not isinstance(connector, str):
         return None  # the shape's problem, reported with it

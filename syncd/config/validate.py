@@ -29,6 +29,10 @@ SENTENCES: Mapping[str, str] = {
     "tuple_type": "must be a list",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
+    "less_than_equal": "must be at most {}",
+    "greater_than_equal": "must be at least {}",
+    "greater_than": "must be more than {}",
+    "less_than": "must be less than {}",
     "string_pattern_mismatch": "is not a name",
 }
 MAX_CUTS = 8
@@ -95,8 +99,10 @@ def place_issue(issue: Any, model: type[BaseModel], data: Any, path: Path, repor
         message, _, hint = str(context["error"]).partition("; ")
         report.value(here, message, hint and f"{hint[0].upper()}{hint[1:]}.")
     else:
+        bound = next((str(context[key]) for key in ("le", "ge", "gt", "lt") if key in context), "")
+        message = SENTENCES.get(kind, decapitalised(issue["msg"])).replace("{}", bound)
         hint = NAME_HINT if kind == "string_pattern_mismatch" else ""
-        report.value(here, SENTENCES.get(kind) or decapitalised(issue["msg"]), hint)
+        report.value(here, message, hint)
 
 
 def written(loc: Sequence[Any], data: Any, last: bool) -> tuple[Any, ...]:
