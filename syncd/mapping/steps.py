@@ -120,9 +120,11 @@ def _apart(value: Value, mark: str) -> Value:
 
 
 def _joined(items: Sequence[str], delimiter: str, mark: str) -> str | None:
-    if any(mark in item for item in items):
+    text = delimiter.join(items)
+    # not "mark in item": "|" beside "||" would make a mark where none was
+    if [part.strip(SPACE) for part in text.split(mark)] != items and items:
         raise ParseError("set: an element holds the delimiter of the remote field")
-    return delimiter.join(items) or None
+    return text or None
 
 
 def scale(option: Any, field: FieldType) -> Step:

@@ -28,7 +28,7 @@ class Phone(FieldType):
 
     def parse(self, raw: Value) -> str | None:
         text = clean_text("phone", raw)
-        return _phone(text, self.region) if text else None
+        return _phone(text, self.region) or None
 
     def writer(self, remote_type: str | None) -> Convert | None:
         return Text().writer(remote_type)

@@ -49,6 +49,7 @@ READ: list[tuple[FieldType, Any, Any]] = [
     (Phone(), "+49 30 1234567", "+49301234567"),
     (Phone(), 493012345, "493012345"),
     (Phone(), "  ", None),
+    (Phone(), "\x1f", None),
     (Integer(), "12", 12),
     (Integer(), 12.0, 12),
     (Integer(), " -0012 ", -12),
