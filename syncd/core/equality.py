@@ -30,7 +30,8 @@ def value_hash(value: Value) -> str:
 
 def fold(text: str) -> str:
     """The text as a careless reader sees it: white space collapsed, case folded, composed; accents kept."""
-    return unicodedata.normalize("NFC", " ".join(text.split()).casefold())
+    text = " ".join(text.split()).casefold()
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def reduces(stored: Value, sent: Value) -> bool:
