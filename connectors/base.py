@@ -79,10 +79,11 @@ class FieldInfo:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """One remote object (a table, an sObject) and its fields by name."""
+    """One remote object (a table, an sObject) and its fields by name. `notes` say what cannot be trusted."""
 
     name: str
     fields: Mapping[str, FieldInfo]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,10 @@ class CanFetch(Protocol):
     """Read by id."""
 
     async def fetch(self, object: str, ids: Sequence[str]) -> Sequence[Change]:
-        """One change per id: an upsert with the whole record, or a delete where the remote says gone."""
+        """One change per id: an upsert with the whole record, or a delete where the remote says gone.
+
+        An id that is left out is one of which the remote says nothing: this account may not see all records.
+        """
 
 
 @runtime_checkable
