@@ -53,7 +53,8 @@ def check_references(
         if kind not in kinds:
             report.value(where, f'refers to the kind "{kind}", which there is not', did_you_mean(kind, kinds))
         for system, line in lines_of(draft, name):
-            if kind in drafts and system in systems and system not in drafts[kind].model.systems:
+            mapped = ("kinds", kind, "systems", system) in report.places.keys  # even if wrongly
+            if kind in drafts and system in systems and not mapped:
                 hint = f"Map {kind} in {system} too, or remove this field there."
                 report.key(
                     (*draft.path, "systems", system, "fields", line),

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from conflict.strategies import STRATEGIES
 from syncd.config.models import Root
 from syncd.config.settings import ConnectorOptions
+from syncd.config.units import FIELD_NAME
 from syncd.mapping.types import PLAIN_TYPES
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,7 +32,7 @@ def json_schema(connectors: Mapping[str, ConnectorOptions] | None = None) -> dic
     schema = Root.model_json_schema(ref_template="#/$defs/{model}")
     definitions: dict[str, Any] = schema.setdefault("$defs", {})
     definitions["FieldType"] = field_type_schema()
-    of_fields(definitions["KindModel"])["additionalProperties"] = {"$ref": "#/$defs/FieldType"}
+    of_fields(definitions["KindModel"])["patternProperties"] = {FIELD_NAME: {"$ref": "#/$defs/FieldType"}}
     of_fields(definitions["KindSystemModel"])["additionalProperties"] = line_schema()
     definitions["RuleModel"]["properties"]["strategy"]["enum"] = sorted(STRATEGIES)
     if connectors:

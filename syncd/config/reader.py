@@ -50,7 +50,8 @@ class Builder:
     def build(self, node: Node, path: Path, above: tuple[int, ...] = ()) -> Any:
         """The value of a node; `above` holds the nodes around it, against aliases to themselves."""
         place = self.place(node)
-        self.report.places.values.setdefault(path, place)
+        if not isinstance(node, ScalarNode) or node.value or node.style:  # an empty one has no place
+            self.report.places.values.setdefault(path, place)
         self.nodes += 1
         if id(node) in above or self.nodes > MAX_NODES:
             self.report.at(place, path, "repeats itself through an alias", "Write the values out.")

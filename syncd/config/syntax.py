@@ -9,6 +9,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from syncd.config.places import Report
 from syncd.config.problems import Place
 
+COLON = "a colon that does not fit: a second one, a wrong indent, or none in the line above"
 SPACES = "Indent with spaces: YAML allows no tabs."
 QUOTES = 'Put the text in double quotes: "…".'
 CLOSE = "Close it with the same quote, on the same line."
@@ -25,7 +26,7 @@ TABLE = (
     (r"flow \w+ expected .* got '\{'", "a brace inside {…} without quotes", 'Write "${env:NAME}".', False),
     (r"flow sequence", "a list is opened with [ here and not closed", "Add the closing ].", True),
     (r"flow mapping", "a mapping is opened with { here and not closed", "Add the closing }.", True),
-    (r"mapping values are not allowed", "a second colon, or a line indented wrongly", QUOTES, False),
+    (r"mapping values are not allowed", COLON, QUOTES, False),
     (r"sequence entries are not allowed", "a list item must start on a line of its own", "", False),
     (r"block \w+ expected <block end>", "this line is indented differently from its neighbours",
      "Line it up with the keys that it belongs to.", False),

@@ -31,7 +31,7 @@ def check_system(
     if not isinstance(connector, str):
         return None  # the shape's problem, reported with it
     if connector not in connectors:
-        hint = did_you_mean(connector, connectors, "No connector is installed.")
+        hint = did_you_mean(connector, connectors) or "No connector is installed."
         report.value(("systems", name, "connector"), f'there is no connector "{connector}"', hint)
         return None
     own = own_settings(data, SystemModel)
