@@ -49,11 +49,13 @@ def check_own(
 ) -> None:
     """Check a connector's own keys; an unknown one may be a slip in a common word as well."""
     known = {info.alias or name for name, info in model.model_fields.items()}
+    if model.model_config.get("populate_by_name") or model.model_config.get("validate_by_name"):
+        known |= model.model_fields.keys()
     if model.model_config.get("extra") != "allow":
-        for key in own.keys() - known - model.model_fields.keys():
+        for key in own.keys() - known:
             hint = did_you_mean(key, known | common.model_fields.keys())
             report.key((*path, key), f'unknown key "{key}"', hint)
-        own = {key: value for key, value in own.items() if key in known or key in model.model_fields}
+        own = {key: value for key, value in own.items() if key in known}
     check(model, own, path, report)
 
 
