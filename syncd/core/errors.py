@@ -10,7 +10,7 @@ class SyncdError(Exception):
     """The root of all errors that syncd raises on purpose."""
 
 
-class RetryLater(SyncdError):  # noqa: N818 - named after the reaction, as DESIGN §3 has it
+class RetryLater(SyncdError):
     """The whole call failed and may succeed later. `after` is the remote's own wish, in seconds.
 
     `uncertain` says that a write may have been committed although its answer was lost.
@@ -22,7 +22,7 @@ class RetryLater(SyncdError):  # noqa: N818 - named after the reaction, as DESIG
         self.uncertain = uncertain
 
 
-class NeedsOperator(SyncdError):  # noqa: N818
+class NeedsOperator(SyncdError):
     """A person must act: log in again, grant a right, mend the configuration. `todo` says what."""
 
     def __init__(self, message: str, todo: str) -> None:
@@ -30,11 +30,11 @@ class NeedsOperator(SyncdError):  # noqa: N818
         self.todo = todo
 
 
-class CursorLost(SyncdError):  # noqa: N818
+class CursorLost(SyncdError):
     """The remote no longer knows this cursor: sweep, then go on from a fresh one."""
 
 
-class BatchRefused(SyncdError):  # noqa: N818
+class BatchRefused(SyncdError):
     """One bad row made the remote refuse the whole batch, and it does not say which: bisect.
 
     Nothing of the batch was written.
@@ -49,7 +49,7 @@ class ParseError(SyncdError):
     """A remote value that its type cannot read. Holds the type and the reason, never the value."""
 
 
-class Unlinked(SyncdError):  # noqa: N818
+class Unlinked(SyncdError):
     """A reference whose target is not linked here yet: wait for it, in either direction."""
 
     def __init__(self, target: object) -> None:
@@ -57,11 +57,11 @@ class Unlinked(SyncdError):  # noqa: N818
         self.target = target
 
 
-class Fenced(SyncdError):  # noqa: N818
+class Fenced(SyncdError):
     """Another daemon holds the store now: stop, write nothing."""
 
 
-class StoreUnavailable(SyncdError):  # noqa: N818
+class StoreUnavailable(SyncdError):
     """The store cannot be reached or is read-only: stop safely; exit code 3."""
 
 

@@ -1,0 +1,74 @@
+"""Concurrent values of one field: the rules decide over all of them, and the losers are kept."""
+
+from __future__ import annotations
+
+from conflict.rules import RuleBook, Verdict
+from conflict.work import ABSENT, RULE, Work
+from syncd.core.nouns import Candidate, Clash, Contest, Stamp, Value
+
+
+def contest(
+    work: Work, name: str, rivals: list[Candidate], theirs: Candidate, base: Value, book: RuleBook
+) -> None:
+    """Decide between what stands, what else is still held somewhere, and what this remote now says."""
+    candidates = (*_standing_first(work, name, rivals), theirs)
+    verdict = _decide(book, name, candidates)
+    _note(work, name, base, candidates, verdict)
+    if verdict.open:
+        work.contests[name] = Contest(candidates, open=True)
+        return
+    work.end_contest(name)
+    if verdict.winner is None:
+        candidates = (*candidates, _make(work, name, verdict.value))
+    else:
+        _stand(work, name, candidates[verdict.winner], theirs)
+    if any(c.value != work.fields[name] for c in candidates):
+        work.contests[name] = Contest(candidates)
+
+
+def _standing_first(work: Work, name: str, rivals: list[Candidate]) -> list[Candidate]:
+    stands = work.fields.get(name)
+    return sorted(rivals, key=lambda c: (c.value != stands, c.version))
+
+
+def _decide(book: RuleBook, name: str, candidates: tuple[Candidate, ...]) -> Verdict:
+    if all(c.value == candidates[0].value for c in candidates):
+        return Verdict("agreed", "all sides say the same", winner=0)
+    return book.decide(name, candidates)
+
+
+def _note(
+    work: Work, name: str, base: Value, candidates: tuple[Candidate, ...], verdict: Verdict
+) -> None:
+    work.clashes.append(
+        Clash(
+            name,
+            None if base is ABSENT else base,
+            candidates,
+            verdict.why,
+            verdict.rule,
+            verdict.winner,
+            verdict.value,
+            verdict.open,
+        )
+    )
+
+
+def _make(work: Work, name: str, value: Value) -> Candidate:
+    """A value that a rule made: no remote holds it, so no link's agreed version rises."""
+    version = work.incoming_version + 1
+    work.put(name, value, Stamp(version, RULE, None, work.event))
+    work.owes = True
+    return Candidate(value, RULE, None, work.event, version)
+
+
+def _stand(work: Work, name: str, winner: Candidate, theirs: Candidate) -> None:
+    """Let the winner stand. Where it is not theirs, this remote is to be told."""
+    if winner is theirs:
+        work.put(name, winner.value, Stamp(winner.version, winner.system, winner.time, winner.event))
+        work.agreed[name] = winner.version
+        return
+    work.owes = True
+    if winner.value != work.fields.get(name):
+        version = work.incoming_version + 1
+        work.put(name, winner.value, Stamp(version, winner.system, winner.time, winner.event))

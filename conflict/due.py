@@ -1,0 +1,90 @@
+"""What a link owes its remote: judged per remote field over all its inputs, and built when it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from conflict.work import ABSENT
+from syncd.core.errors import ParseError, Unlinked
+from syncd.core.fieldmap import NO_REFS, Direction, Entry, FieldMap, Refs, is_blank
+from syncd.core.nouns import Value
+from syncd.core.state import Link, Record
+
+
+@dataclass(slots=True)
+class Due:
+    """The write that would bring a remote up to date.
+
+    `fields` are the remote fields to send and `versions` those of the canonical fields they carry.
+    `blocked` lists references whose target has no copy there yet (record ids), `unsayable` the
+    (canonical field, reason) that the remote's language cannot say. Neither holds back the others.
+    """
+
+    fields: dict[str, Value] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    blocked: list[object] = field(default_factory=list)
+    unsayable: list[tuple[str, str]] = field(default_factory=list)
+
+
+def due(record: Record, link: Link, fmap: FieldMap, refs: Refs = NO_REFS) -> Due:
+    """What is due on an existing copy.
+
+    A remote field that was never reported is never written: nobody knows what it holds.
+    """
+    found = Due()
+    for entry in fmap.entries:
+        if entry.direction is not Direction.IN and _behind(record, link, entry):
+            _add(found, record, entry, link.shadow, refs)
+    return found
+
+
+def due_on_create(record: Record, fmap: FieldMap, refs: Refs = NO_REFS) -> Due:
+    """What a new copy is made of: every value that says something."""
+    found = Due()
+    for entry in fmap.entries:
+        sayable = [name for name in entry.canon if name in record.fields and not record.frozen(name)]
+        if entry.direction is Direction.IN or len(sayable) < len(entry.canon):
+            continue
+        if any(not is_blank(record.fields[name]) for name in sayable):
+            _add(found, record, entry, None, refs)
+    return found
+
+
+def _behind(record: Record, link: Link, entry: Entry) -> bool:
+    """Whether some input is newer than agreed, and nothing forbids to write the entry now."""
+    agreed, fields, stamps = link.agreed, record.fields, record.stamps
+    newest = max((stamps.of(name).version if name in fields else 0) - agreed.of(name) for name in entry.canon)
+    if newest <= 0 or any(name not in fields for name in entry.canon):
+        return False
+    if record.contests and any(record.frozen(name) for name in entry.canon):
+        return False
+    if link.unapplied and any(name in link.unapplied for name in entry.remote):
+        return False
+    return not (link.refused and _refused(record, link.refused, entry))
+
+
+def _refused(record: Record, refused: Mapping[str, int], entry: Entry) -> bool:
+    newest = max(record.version_of(name) for name in entry.canon)
+    return any(refused.get(name, 0) >= newest for name in entry.remote)
+
+
+def _add(found: Due, record: Record, entry: Entry, shadow: Mapping[str, Value] | None, refs: Refs) -> None:
+    """Put what differs of one entry into the write. Without a shadow (a create), all of it differs."""
+    try:
+        values = entry.outgoing(tuple(record.fields[name] for name in entry.canon), refs)
+    except Unlinked as error:
+        found.blocked.append(error.target)
+        return
+    except ParseError as error:
+        found.unsayable.append((entry.canon[0], str(error)))
+        return
+    pairs = zip(entry.remote, values, strict=True)
+    if shadow is None:
+        send = dict(pairs)
+    else:
+        send = {name: value for name, value in pairs if shadow.get(name, ABSENT) not in (value, ABSENT)}
+    if send:
+        found.fields.update(send)
+        for name in entry.canon:
+            found.versions[name] = record.version_of(name)

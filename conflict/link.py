@@ -1,0 +1,256 @@
+"""The link machine (DESIGN §1a): what one link does when it sees a state.
+
+`gate` says whether a read may be applied now; `see` applies it. `conflict.due` says what the link owes,
+`conflict.settle` what an answer means.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from enum import StrEnum
+
+from conflict.contest import contest
+from conflict.rules import RuleBook
+from conflict.sets import see_set
+from conflict.work import ABSENT, Outcome, Work
+from syncd.core.equality import reduces
+from syncd.core.errors import ParseError, Unlinked
+from syncd.core.fieldmap import NO_REFS, Direction, Drift, Entry, FieldMap, Refs, is_blank
+from syncd.core.nouns import Candidate, Change, Clash, LinkState, Value
+from syncd.core.state import Link, Record
+
+
+class Gate(StrEnum):
+    """What to do with a read of a linked record."""
+
+    APPLY = "apply"
+    DROP = "drop"
+    HOLD = "hold"  # a write is in flight: wait for its answer
+    REFETCH = "refetch"  # the read is older than what we know, and differs: read that id again
+
+
+def gate(link: Link, change: Change, *, in_flight: bool, fetched: bool = False) -> Gate:
+    """Whether a read may be applied to a link.
+
+    `fetched` says that the change came from a read by id, which alone shows that a deleted record is
+    back. A held read is not dropped even when it equals the shadow: it may show an edit that went back
+    to the old value after our write.
+    """
+    if link.state in (LinkState.DETACHED, LinkState.DUPLICATE):
+        return Gate.DROP
+    if in_flight:
+        return Gate.HOLD
+    if link.state is LinkState.GONE:
+        return Gate.APPLY if fetched and change.evidence >= link.evidence else Gate.REFETCH
+    if change.evidence < link.evidence:
+        return Gate.REFETCH if _news(link, change) else Gate.DROP
+    return Gate.APPLY if _news(link, change) or _moved(link, change) else Gate.DROP
+
+
+def _news(link: Link, change: Change) -> bool:
+    shadow = link.shadow
+    return any(shadow.get(name, ABSENT) != value for name, value in change.fields.items())
+
+
+def _moved(link: Link, change: Change) -> bool:
+    """Whether the remote's version moved although no mapped value did: compare-and-set needs the new one."""
+    return change.remote_version is not None and change.remote_version != link.remote_version
+
+
+def see(
+    record: Record,
+    link: Link,
+    change: Change,
+    fmap: FieldMap,
+    book: RuleBook,
+    *,
+    refs: Refs = NO_REFS,
+    event: int = 0,
+) -> Outcome:
+    """Apply a read to a link and its record.
+
+    `change.fields` holds mapped remote fields only; `event` is the journal entry that brought it.
+    """
+    work = Work(record, link, change, event)
+    for entry in fmap.entries:
+        if any(name in change.fields for name in entry.remote):
+            _see_entry(work, entry, book, refs)
+    return work.outcome(fmap)
+
+
+def _see_entry(work: Work, entry: Entry, book: RuleBook, refs: Refs) -> None:
+    was = tuple(work.shadow.get(name, ABSENT) for name in entry.remote)
+    now = tuple(work.change.fields.get(name, old) for name, old in zip(entry.remote, was, strict=True))
+    if now == was:
+        _confirm(work, entry, now, refs)
+    elif ABSENT in now:
+        return  # part of a compound was never reported: nothing can be said of it yet
+    elif _landed(work, entry, now, was) or _reduced(work, entry, now, was):
+        _remember(work, entry, now)
+    elif entry.direction is Direction.OUT:
+        _drifted(work, entry, now)
+    else:
+        _edited(work, entry, was, now, book, refs)
+
+
+def _remember(work: Work, entry: Entry, now: tuple[Value, ...]) -> None:
+    work.shadow.update(zip(entry.remote, now, strict=True))
+    if work.unsure:
+        work.unsure = work.unsure.difference(entry.remote)
+    if work.unapplied:
+        work.unapplied = {k: v for k, v in work.unapplied.items() if k not in entry.remote}
+
+
+def _confirm(work: Work, entry: Entry, now: tuple[Value, ...], refs: Refs) -> None:
+    """A read begun after a version was committed, and showing its outgoing value, is agreement."""
+    _remember(work, entry, now)
+    behind = [name for name in entry.canon if work.agreed_of(name) < work.version_of(name)]
+    if not behind or any(work.change.evidence <= work.stamp_of(name).event for name in behind):
+        return
+    if work.outgoing(entry, refs) == now:
+        for name in behind:
+            _agree(work, name)
+
+
+def _agree(work: Work, name: str) -> None:
+    """This remote holds what stands."""
+    work.agreed[name] = work.version_of(name)
+    work.settle_head(name)
+
+
+def _landed(work: Work, entry: Entry, now: tuple[Value, ...], was: tuple[Value, ...]) -> bool:
+    """Whether the read shows an unanswered write of ours; then the remote holds that write's versions."""
+    if not work.ghosts:
+        return False
+    versions: dict[str, int] = {}
+    left = dict(work.ghosts)
+    for name, value, old in zip(entry.remote, now, was, strict=True):
+        if value == old:
+            continue
+        ghost = next((g for g in left.get(name, ()) if g.value == value or reduces(value, g.value)), None)
+        if ghost is None:
+            return False
+        versions.update(ghost.versions)
+        left[name] = tuple(g for g in left[name] if g is not ghost)  # a write lands at most once
+    work.ghosts = {name: ghosts for name, ghosts in left.items() if ghosts}
+    for name in entry.canon:
+        if name in versions:
+            work.agreed[name] = versions[name]
+            if versions[name] >= work.version_of(name):
+                work.settle_head(name)
+            else:
+                _late(work, entry, name)
+    return True
+
+
+def _late(work: Work, entry: Entry, name: str) -> None:
+    """An old write of ours over a newer one: write again, and keep it, for a person may have typed it."""
+    work.owes = True
+    stamp = work.stamp_of(name)
+    told = [work.change.fields[field] for field in entry.remote if field in work.change.fields]
+    candidates = (
+        Candidate(work.fields[name], stamp.system, stamp.time, stamp.event, stamp.version),
+        Candidate(told[0] if len(told) == 1 else told, work.link.system, work.time, work.event),
+    )
+    why = "an unanswered write of ours landed late, or somebody typed the same value; written over"
+    work.clashes.append(Clash(name, None, candidates, why, "late", winner=0))
+
+
+def _reduced(work: Work, entry: Entry, now: tuple[Value, ...], was: tuple[Value, ...]) -> bool:
+    """Whether the read only shows how the remote stored what we sent (trim, case, cut, rounding)."""
+    if not work.unsure:
+        return False
+    pairs = zip(entry.remote, now, was, strict=True)
+    return all(new == old or (name in work.unsure and reduces(new, old)) for name, new, old in pairs)
+
+
+def _drifted(work: Work, entry: Entry, now: tuple[Value, ...]) -> None:
+    """An edit of a field that only we write."""
+    _remember(work, entry, now)
+    if entry.drift is Drift.RESTORE:
+        for name in entry.canon:
+            work.agreed[name] = min(work.agreed_of(name), work.version_of(name) - 1)
+        work.owes = True
+
+
+def _edited(
+    work: Work, entry: Entry, was: tuple[Value, ...], now: tuple[Value, ...], book: RuleBook, refs: Refs
+) -> None:
+    theirs = _read(work, entry, now, refs)
+    if theirs is None:
+        return
+    base = _base(entry, was, refs)
+    _remember(work, entry, now)
+    ours_there = work.outgoing(entry, refs)
+    for index, name in enumerate(entry.canon):
+        if base is not None and base[index] == theirs[index]:
+            continue
+        base_value = base[index] if base is not None else ABSENT
+        if name in entry.sets:
+            see_set(work, name, theirs[index], base_value, book, _unsettled(work, entry, index, refs))
+        else:
+            _see_value(work, entry, name, theirs[index], base_value, ours_there == now, book)
+
+
+def _unsettled(work: Work, entry: Entry, index: int, refs: Refs) -> frozenset[Value]:
+    """The elements of a set that our unanswered writes may have put there."""
+    if not work.ghosts or len(entry.remote) != 1:
+        return frozenset()
+    found: set[Value] = set()
+    for ghost in work.ghosts.get(entry.remote[0], ()):
+        with suppress(ParseError, Unlinked):
+            found.update(entry.incoming((ghost.value,), refs)[index] or ())
+    return frozenset(found)
+
+
+def _read(work: Work, entry: Entry, now: tuple[Value, ...], refs: Refs) -> tuple[Value, ...] | None:
+    """The canonical values, or None with the reason written down: unreadable is not absent."""
+    try:
+        return entry.incoming(now, refs)
+    except ParseError as error:
+        reason = str(error)
+    except Unlinked as error:
+        reason = ""
+        work.waiting.append(error.target)
+    held = dict(zip(entry.remote, now, strict=True))
+    known = all(work.unapplied.get(name, ABSENT) == value for name, value in held.items())
+    work.unapplied = {**work.unapplied, **held}
+    if reason and not known:
+        work.unreadable.append((entry.remote[0], reason))
+    return None
+
+
+def _base(entry: Entry, was: tuple[Value, ...], refs: Refs) -> tuple[Value, ...] | None:
+    if ABSENT in was:
+        return None
+    try:
+        return entry.incoming(was, refs)
+    except (ParseError, Unlinked):
+        return tuple(ABSENT for _ in entry.canon)
+
+
+def _see_value(
+    work: Work, entry: Entry, name: str, theirs: Value, base: Value, same_there: bool, book: RuleBook
+) -> None:
+    agreed = work.agreed_of(name)
+    ours = work.fields.get(name)
+    no_base = base is ABSENT
+    held = work.contests.get(name)
+    if held is None or not held.open:
+        if name in work.fields and (theirs == ours or same_there):
+            _agree(work, name)
+            return
+        if no_base and is_blank(theirs) and name in work.fields:
+            work.owes = True
+            return
+        if no_base and is_blank(ours):
+            work.take(name, theirs)
+            return
+    seen = 0 if no_base else agreed
+    rivals = [c for c in work.heads(name) if c.version > seen and c.system != work.link.system]
+    if rivals:
+        contest(work, name, rivals, work.theirs(theirs, timed=not no_base), base, book)
+        if entry.direction is Direction.IN:
+            work.settle_head(name)  # nothing will ever be written over what they hold
+    else:
+        work.take(name, theirs)

@@ -1,0 +1,179 @@
+"""One change being worked into one record and link: mutable while it lasts, frozen when it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from syncd.core.errors import ParseError, Unlinked
+from syncd.core.fieldmap import Entry, FieldMap, Refs
+from syncd.core.nouns import Candidate, Change, Clash, Contest, Stamp, Value
+from syncd.core.state import Agreed, ElementStamp, Link, Record, Stamps
+
+ABSENT = object()
+RULE = "rule"
+PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a change did.
+
+    `changed` holds the canonical fields with a new value. `owes` says that this very copy may now be
+    behind. `closed` names fields whose open conflict ended. `unreadable` lists (remote field, reason),
+    `waiting` the targets of references that are not linked yet, (kind, remote id) each.
+    """
+
+    record: Record
+    link: Link
+    changed: dict[str, Value]
+    clashes: list[Clash]
+    owes: bool = False
+    closed: list[str] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    waiting: list[object] = field(default_factory=list)
+
+
+class Work:
+    """The state under the hands of `see`: copies of what may change, written on first need."""
+
+    def __init__(self, record: Record, link: Link, change: Change, event: int) -> None:
+        self.record, self.link, self.change, self.event = record, link, change, event
+        self.version = record.version
+        self.incoming_version = record.version + 1
+        self.fields = dict(record.fields)
+        self.stamps = dict(record.stamps.own)
+        self.contests = dict(record.contests)
+        self.elements = record.elements
+        self.shadow = dict(link.shadow)
+        self.agreed = dict(link.agreed.own)
+        self.ghosts = link.ghosts
+        self.unsure = link.unsure
+        self.unapplied = link.unapplied
+        self.changed: dict[str, Value] = {}
+        self.clashes: list[Clash] = []
+        self.closed: list[str] = []
+        self.unreadable: list[tuple[str, str]] = []
+        self.waiting: list[object] = []
+        self.owes = False
+        self.time = change.occurred_at.timestamp() if change.occurred_at else None
+
+    def stamp_of(self, name: str) -> Stamp:
+        return self.stamps.get(name, self.record.stamps.base)
+
+    def version_of(self, name: str) -> int:
+        return self.stamp_of(name).version if name in self.fields else 0
+
+    def agreed_of(self, name: str) -> int:
+        return self.agreed.get(name, self.link.agreed.number)
+
+    def theirs(self, value: Value, *, timed: bool) -> Candidate:
+        """The value that this change brings, as a candidate under its own version."""
+        self.version = max(self.version, self.incoming_version)
+        time = self.time if timed else None
+        return Candidate(value, self.link.system, time, self.event, self.incoming_version)
+
+    def heads(self, name: str) -> tuple[Candidate, ...]:
+        """The values of a field that nobody superseded: its candidates, or else the one that stands."""
+        contest = self.contests.get(name)
+        if contest is not None:
+            return contest.candidates
+        if name not in self.fields:
+            return ()
+        stamp = self.stamp_of(name)
+        return (Candidate(self.fields[name], stamp.system, stamp.time, stamp.event, stamp.version),)
+
+    def put(self, name: str, value: Value, stamp: Stamp) -> None:
+        """Make a value the record's."""
+        self.version = max(self.version, stamp.version)
+        self.fields[name] = value
+        self.stamps[name] = stamp
+        self.changed[name] = value
+
+    def take(self, name: str, value: Value) -> None:
+        """An edit that nothing speaks against: theirs becomes the record's, and they hold it."""
+        candidate = self.theirs(value, timed=True)
+        self.put(name, value, Stamp(candidate.version, candidate.system, candidate.time, self.event))
+        self.agreed[name] = candidate.version
+        self.end_contest(name)
+
+    def end_contest(self, name: str) -> None:
+        contest = self.contests.pop(name, None)
+        if contest is not None and contest.open:
+            self.closed.append(name)
+
+    def settle_head(self, name: str) -> None:
+        """This remote holds what stands: what it held before is over."""
+        held = self.contests.get(name)
+        if held is not None:
+            left = left_after(held, name, self.link.system, self.fields.get(name))
+            self.contests = {k: v for k, v in self.contests.items() if k != name} | left
+
+    def touch_elements(self, name: str, elements: set[str], version: int) -> None:
+        """Remember who added or removed these elements of a set."""
+        stamp = ElementStamp(version, self.link.system)
+        stamps = {**self.elements.get(name, {}), **dict.fromkeys(elements, stamp)}
+        self.elements = {**self.elements, name: stamps}
+
+    def outgoing(self, entry: Entry, refs: Refs) -> tuple[Value, ...] | None:
+        """What the remote would be told of an entry now; None where it cannot be said."""
+        try:
+            return entry.outgoing(tuple(self.fields.get(name) for name in entry.canon), refs)
+        except (ParseError, Unlinked):
+            return None
+
+    def outcome(self, fmap: FieldMap) -> Outcome:
+        """The result, with agreed folded into one number where all is agreed."""
+        change, old = self.change, self.link
+        record = replace(
+            self.record,
+            version=self.version,
+            fields=self.fields,
+            stamps=Stamps(self.record.stamps.base, self.stamps),
+            contests=self.contests,
+            elements=self.elements,
+        )
+        link = replace(
+            old,
+            shadow=self.shadow,
+            agreed=fold(record, Agreed(old.agreed.number, self.agreed), fmap),
+            ghosts=self.ghosts,
+            unsure=self.unsure,
+            unapplied=self.unapplied,
+            evidence=max(old.evidence, change.evidence),
+            remote_version=change.remote_version or old.remote_version,
+        )
+        return Outcome(
+            record, link, self.changed, self.clashes, self.owes, self.closed, self.unreadable, self.waiting
+        )
+
+
+def fold(record: Record, agreed: Agreed, fmap: FieldMap) -> Agreed:
+    """One number in place of exceptions, once every mapped field is agreed and nothing is contested."""
+    if agreed.number == record.version and not agreed.own:
+        return agreed
+    if record.contests:
+        return agreed
+    for entry in fmap.entries:
+        for name in entry.canon:
+            version = record.version_of(name)
+            if agreed.of(name) < version:
+                return agreed
+    return Agreed(record.version)
+
+
+def settle_head(record: Record, name: str, system: str) -> Record:
+    """The same for a record outside a change: a remote was told what stands."""
+    held = record.contests.get(name)
+    if held is None:
+        return record
+    left = left_after(held, name, system, record.fields.get(name))
+    contests = {key: value for key, value in record.contests.items() if key != name}
+    return replace(record, contests=contests | left)
+
+
+def left_after(held: Contest, name: str, system: str, stands: Value) -> dict[str, Contest]:
+    """What is left of a contest once `system` holds what stands; nothing while a person is asked."""
+    if held.open:
+        return {name: held}
+    left = tuple(c for c in held.candidates if c.system != system or c.value == stands)
+    return {name: Contest(left)} if any(c.value != stands for c in left) else {}
