@@ -109,15 +109,15 @@ class MemoryConnector:
         return Schema(self._schema)
 
     async def read_changes(self, object: str, since: Cursor | None) -> AsyncIterator[Page]:
-        position = _position(since)
+        position, base = _position(since)
         more = True
         while more:
-            listing = await self._list(self._wire.changes(object, position, self.options.page), object)
+            listing = await self._list(self._wire.changes(object, position, self.options.page, base), object)
             more = listing.more
             if listing.last is not None:
                 position = listing.last
                 changes = [self._change(object, row) for row in listing.rows]
-                yield Page(changes, _cursor(position))
+                yield Page(changes, _cursor(position, base if more else position[0]))
             await self.remote.faults.reach("read.page", object)
 
     async def scan(self, object: str) -> AsyncIterator[Page]:
@@ -291,15 +291,16 @@ def _emptied(value: Value, kind: str) -> Value:
     return None if value is False and kind != "boolean" else value
 
 
-def _cursor(position: Position) -> Cursor:
-    return Cursor(orjson.dumps(position).decode())
+def _cursor(position: Position, base: int) -> Cursor:
+    """`base` is where the walk began: a record that moves on during it was not told before."""
+    return Cursor(orjson.dumps([*position, base]).decode())
 
 
-def _position(since: Cursor | None) -> Position:
+def _position(since: Cursor | None) -> tuple[Position, int]:
     if since is None:
-        return 0, ""
+        return (0, ""), 0
     try:
-        txn, remote_id = orjson.loads(since.token)
-        return int(txn), str(remote_id)
+        txn, remote_id, base = orjson.loads(since.token)
+        return (int(txn), str(remote_id)), int(base)
     except (ValueError, TypeError):
         raise CursorLost("the cursor is not one of this connector") from None

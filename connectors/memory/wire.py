@@ -86,8 +86,11 @@ class Wire:
         """Whether this account may not see all records."""
         return bool(self.remote.quirks.hidden)
 
-    async def changes(self, object: str, after: Position, limit: int) -> Listing:
-        """Rows changed after a position, oldest change first, up to what is settled and indexed."""
+    async def changes(self, object: str, after: Position, limit: int, base: int) -> Listing:
+        """Rows changed after a position, oldest change first, up to what is settled and indexed.
+
+        Where the CRM tells changed fields only, it tells those changed from transaction `base` on.
+        """
         await self._read(object)
         table = self._table(object)
         young = self.remote.clock() - timedelta(seconds=self.remote.features.read_lag)
@@ -98,7 +101,7 @@ class Wire:
             found.append(row)
             if len(found) > self._limit(limit):
                 break
-        since = after[0] if self.remote.features.partial_fields else None
+        since = base if self.remote.features.partial_fields else None
         return self._listing(found, limit, since)
 
     async def listing(self, object: str, after: str | None, limit: int) -> Listing:

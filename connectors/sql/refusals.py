@@ -38,9 +38,17 @@ def unsendable(push: Push) -> Rejected | None:
 
 def _sendable(value: object) -> bool:
     try:
-        return b"\\u0000" not in orjson.dumps(value)
+        return b"\\u0000" not in orjson.dumps(value) or not _has_nul(value)
     except TypeError:
         return False
+
+
+def _has_nul(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(_has_nul(k) or _has_nul(v) for k, v in value.items())
+    if isinstance(value, list):
+        return any(map(_has_nul, value))
+    return isinstance(value, str) and "\0" in value
 
 
 async def judge(
