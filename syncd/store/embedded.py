@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -41,6 +42,7 @@ class EmbeddedPostgres:
         self._settings = {**server.SETTINGS, **(settings or {})}
         self._server: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
+        self._home: Home | None = None
 
     async def __aenter__(self) -> str:
         home = find_home(self._state)
@@ -91,6 +93,7 @@ class EmbeddedPostgres:
         return True
 
     async def _serve(self, home: Home) -> None:
+        self._home = home
         home.own(home.sockets)
         if not (home.data / "PG_VERSION").exists():
             server.initialise(home, durable=self._settings.get("fsync") != "off")
@@ -121,6 +124,10 @@ class EmbeddedPostgres:
                 if time.monotonic() > end:
                     child.send_signal(signal.SIGQUIT)  # at once; the next start recovers from the log
                 await asyncio.sleep(0.01)
+        if self._home is not None:
+            with suppress(OSError):  # not empty: somebody's file, or a server that would not end
+                self._home.sockets.rmdir()
+            self._home = None
         if self._lock is not None:
             self._lock.close()
             self._lock = None

@@ -45,10 +45,15 @@ def url_of(home: Home) -> str:
     return f"postgresql://{USER}@/{DATABASE}?host={quote(str(home.sockets))}&port=5432"
 
 
-def spawn(home: Home, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start the server as a child of ours; it writes to the home's log."""
+def set_aside(home: Home) -> None:
+    """Keep the log from growing for ever: one old one, one present one."""
     if home.log.exists() and home.log.stat().st_size > LOG_LIMIT:
         home.log.replace(home.log.with_suffix(".log.old"))
+
+
+def spawn(home: Home, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the server as a child of ours; it writes to the home's log."""
+    set_aside(home)
     with home.log.open("ab") as log:
         return subprocess.Popen(
             _as_user(home, "postgres", *_options(home, settings)),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+DEBIAN_BIN = Path("/usr/lib/postgresql/15/bin")
 
 def _root() -> str | None:
     return None if os.geteuid() == 0 else "only root can step down to another user"
@@ -17,11 +19,15 @@ def _npm() -> str | None:
     return None if shutil.which("npm") else "npm is not installed"
 
 
-def _postgres15() -> str | None:
-    return None if os.environ.get("SYNCD_TEST_POSTGRES") else "SYNCD_TEST_POSTGRES names no server"
+def _debian_postgres() -> str | None:
+    return None if DEBIAN_BIN.exists() else f"no PostgreSQL binaries in {DEBIAN_BIN}"
 
 
-CHECKS: dict[str, Callable[[], str | None]] = {"npm": _npm, "root": _root, "postgres": _postgres15}
+CHECKS: dict[str, Callable[[], str | None]] = {
+    "debian_postgres": _debian_postgres,
+    "npm": _npm,
+    "root": _root,
+}
 """By name: why the service is missing, or None."""
 
 
