@@ -98,8 +98,11 @@ class EmbeddedPostgres:
         if not (home.data / "PG_VERSION").exists():
             server.initialise(home, durable=self._settings.get("fsync") != "off")
         end = time.monotonic() + ORPHAN_PATIENCE
+        reasonless = 0
         while not await self._started(home):
-            if not (server.in_folder(home.data) or server.forget_the_dead(home)) or time.monotonic() > end:
+            hopeful = server.in_folder(home.data) or server.forget_the_dead(home)
+            reasonless = 0 if hopeful else reasonless + 1  # once: an orphan may have ended just now
+            if reasonless > 1 or time.monotonic() > end:
                 raise StoreUnavailable(
                     f"the embedded PostgreSQL in {home.data} does not start: {server.last_words(home)}. "
                     f"Look into {home.log}."
