@@ -1,0 +1,1 @@
+"""Connectors: the contract, the registry, and one folder per vendor."""
