@@ -108,7 +108,7 @@ class SqlSubject(Subject):
             "url": url,
             "capture": self.capture,
             "page": self.page,
-            "overlap": 1.5,
+            "overlap": self.overlap,
             "lock_timeout": 30,
         }
         return SqlConnector("db", settings, self.specs())
