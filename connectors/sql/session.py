@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import orjson
 
 from connectors.base import ObjectSpec
 from connectors.sql.catalog import Column, Conn, Names, Table, load_cascades, load_tables
-from connectors.sql.errors import guarded
+from connectors.sql.errors import LOST, guarded
 from connectors.sql.options import SqlObjectOptions, SqlOptions
 from connectors.sql.statements import Shape
 from syncd.core.errors import NeedsOperator
@@ -37,6 +38,8 @@ class Session:
     specs: Mapping[str, ObjectSpec]
     shapes: dict[str, Shape] = field(default_factory=dict)
     cascades: dict[str, list[str]] = field(default_factory=dict)
+    _stale: set[str] = field(default_factory=set)
+    _making: asyncio.Lock = field(default_factory=asyncio.Lock)
     _pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     @property
@@ -47,20 +50,26 @@ class Session:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Conn]:
         """A connection from the pool."""
-        if self._pool is None:
-            self._pool = asyncpg.create_pool(
-                self.options.url.get_secret_value(),
-                min_size=0,
-                max_size=self.options.pool_size,
-                connection_class=_Connection,
-                init=_prepare,
-                timeout=self.options.connect_timeout,
-                command_timeout=self.options.statement_timeout + 5,
-                server_settings=self.settings(),
-            )
-        await self._pool  # does nothing when it is made already
-        async with self._pool.acquire() as conn:
+        async with (await self._ready()).acquire() as conn:
             yield conn
+
+    async def _ready(self) -> asyncpg.Pool[asyncpg.Record]:
+        async with self._making:  # two tasks may be the first at once
+            if self._pool is None:
+                self._pool = await self._make()
+            return self._pool
+
+    async def _make(self) -> asyncpg.Pool[asyncpg.Record]:
+        return await asyncpg.create_pool(
+            self.options.url.get_secret_value(),
+            min_size=0,
+            max_size=self.options.pool_size,
+            connection_class=_Connection,
+            init=_prepare,
+            timeout=self.options.connect_timeout,
+            command_timeout=self.options.statement_timeout + 5,
+            server_settings=self.settings(),
+        )
 
     def settings(self) -> dict[str, str]:
         """What every connection says of itself; texts of times must not depend on the server's taste."""
@@ -74,9 +83,14 @@ class Session:
         }
 
     async def aclose(self) -> None:
-        """Close the pool, at once when it does not close by itself."""
+        """Close the pool, by force when it takes longer than two seconds."""
         pool, self._pool = self._pool, None
-        if pool is not None:
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(2):
+                await pool.close()
+        except (TimeoutError, asyncpg.PostgresError, *LOST):
             pool.terminate()
 
     def names(self) -> Names:
@@ -97,20 +111,25 @@ class Session:
 
     async def shape(self, object: str) -> Shape:
         """One object as last read from the catalog."""
-        if object not in self.shapes:
+        if object not in self.shapes or object in self._stale:
             with guarded(f"system {self.system}: cannot read the catalog", self.where):
                 async with self.connection() as conn:
                     await self._load(conn, object)
         return self.shapes[object]
 
     def forget(self) -> None:
-        """Read the catalog again before the next use: a statement found it changed."""
-        self.shapes.clear()
+        """Read the catalog again before the next use: a statement found it changed.
+
+        What was known stays until then, for the capabilities.
+        """
+        self._stale |= set(self.shapes)
 
     async def _load(self, conn: Conn, object: str) -> None:
         names = {**self.names(), self._split(object): object}
-        await self._take(conn, await load_tables(conn, self.options.table_schema, names))
-        if object not in self.shapes:
+        found = await load_tables(conn, self.options.table_schema, names)
+        await self._take(conn, found)
+        if object not in found or object not in self.shapes:
+            self.shapes.pop(object, None)
             raise NeedsOperator(
                 f"system {self.system}: there is no table {object} at {self.where}",
                 "Mend the object's name in the configuration, or create the table",
@@ -118,12 +137,13 @@ class Session:
 
     async def _take(self, conn: Conn, found: Mapping[str, Table]) -> None:
         oids = [t.oid for t in found.values()]
-        self.cascades = await load_cascades(conn, self.options.table_schema, self.names(), oids)
+        self.cascades |= await load_cascades(conn, self.options.table_schema, self.names(), oids)
         watcher = await conn.fetchval("select pg_has_role('pg_read_all_stats', 'usage')")
         for name in found:
             spec = self.specs.get(name, ObjectSpec(name, tuple(found[name].columns)))
             if name in self.specs or self._id(found[name], spec) is not None:
                 self.shapes[name] = self._shape(found[name], spec, watcher=bool(watcher))
+                self._stale.discard(name)
 
     def _id(self, table: Table, spec: ObjectSpec) -> Column | None:
         options = SqlObjectOptions.model_validate(dict(spec.options))

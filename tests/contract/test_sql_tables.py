@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import asyncpg
@@ -14,8 +15,6 @@ from syncd.core.errors import CursorLost, NeedsOperator
 from syncd.core.nouns import Accepted, Deferred, Exists, Push, PushOp, Rejected, Stale, StoredBy
 from tests.conftest import FreshDatabase
 from tests.contract.mirror import Mirror
-
-Make = Callable[..., Awaitable[SqlConnector]]
 
 
 class Place:
@@ -353,3 +352,28 @@ async def test_what_an_operator_is_told(place: Place) -> None:
     db = await place.reader("closed", url=poor, capture="triggers")
     with pytest.raises(NeedsOperator, match="GRANT CREATE ON DATABASE"):
         await db.install()
+
+
+async def test_many_tasks_may_be_the_first_at_once(place: Place) -> None:
+    db = await place.table("create table t (id serial primary key, a text)")
+    got = await asyncio.gather(*(db.write([push(n, a="x")]) for n in range(8)))
+    assert sum(isinstance(r, Accepted) for rs in got for r in rs) == 8
+
+
+async def test_capabilities_stand_while_the_database_is_away(place: Place) -> None:
+    db = await place.table("create table t (id uuid primary key, a text)")
+    await db.describe()
+    known = db.capabilities
+    await place.conn.execute("alter table t rename to away")
+    with pytest.raises(NeedsOperator):
+        await Mirror(db, "t").poll()
+    assert db.capabilities == known
+    await place.conn.execute("alter table away rename to t")
+    await Mirror(db, "t").poll()
+
+
+async def test_cascades_are_named(place: Place) -> None:
+    db = await place.table("""create table t (id serial primary key);
+      create table child (id serial primary key, t int references t on delete cascade)""")
+    await db.describe()
+    assert db.capabilities.cascades == {"t": ["child"]}
