@@ -53,8 +53,12 @@ def _news(link: Link, change: Change) -> bool:
 
 
 def _moved(link: Link, change: Change) -> bool:
-    """Whether the remote's version moved although no mapped value did: compare-and-set needs the new one."""
-    return change.remote_version is not None and change.remote_version != link.remote_version
+    """Whether the remote's version moved although no mapped value did: compare-and-set needs the new one.
+
+    A partial read tells nothing of the fields it lacks, so its version is none to compare with.
+    """
+    version = None if change.partial else change.remote_version
+    return version is not None and version != link.remote_version
 
 
 def see(

@@ -16,7 +16,9 @@ from syncd.core.state import Record
 class Sent:
     """A write that was answered: what the shadow held before it, what it sent, and when.
 
-    `before` is the link's evidence when the write began, `after` its evidence once answered.
+    `before` is the evidence of the last complete read that had been applied when the write began, `after`
+    the link's evidence once answered. An answer, or a read of some fields, shows nothing of the others, so
+    neither may count for `before`; 0, where it is not known, only lists more.
     """
 
     before: int

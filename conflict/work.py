@@ -140,11 +140,16 @@ class Work:
             unsure=self.unsure,
             unapplied=self.unapplied,
             evidence=max(old.evidence, change.evidence),
-            remote_version=change.remote_version or old.remote_version,
+            remote_version=self._remote_version(),
         )
         return Outcome(
             record, link, self.changed, self.clashes, self.owes, self.closed, self.unreadable, self.waiting
         )
+
+    def _remote_version(self) -> str | None:
+        """What compare-and-set may compare with: a version of which every mapped field has been seen."""
+        told = None if self.change.partial else self.change.remote_version
+        return told or self.link.remote_version
 
 
 def fold(record: Record, agreed: Agreed, fmap: FieldMap) -> Agreed:

@@ -1,0 +1,134 @@
+"""A delete in one system: what it does to the record, and what it means for an edit that nobody had seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from syncd.core.fieldmap import FieldMap
+from syncd.core.nouns import Candidate, Clash, Contest, LinkState
+from syncd.core.state import Link, Record
+
+RECORD = ""
+"""The field name under which edit-against-delete conflicts are listed: the record itself."""
+KEEP, DELETE = "keep", "delete"
+
+
+class Policy(StrEnum):
+    """What the other systems do when one deletes."""
+
+    PROPAGATE = "propagate"
+    ARCHIVE = "archive"
+    UNLINK = "unlink"
+    IGNORE = "ignore"
+
+
+class Against(StrEnum):
+    """Who wins when one side edits what another deletes."""
+
+    ASK = "ask"
+    DELETE_WINS = "delete-wins"
+    EDIT_WINS = "edit-wins"
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The outcome of a delete: `spread` is what the other systems are to do, None for nothing."""
+
+    record: Record
+    link: Link
+    spread: Policy | None
+    clash: Clash | None = None
+
+
+def see_delete(
+    record: Record,
+    link: Link,
+    fmap: FieldMap,
+    policy: Policy,
+    against: Against,
+    *,
+    evidence: int,
+    event: int,
+    ours: bool = False,
+) -> Deleted:
+    """A remote says that its copy is gone. The link keeps its evidence, and forbids a second create.
+
+    `ours` marks a delete that is the consequence of our own: it spreads nothing.
+    """
+    gone = replace(
+        link,
+        state=LinkState.GONE,
+        gone_by="us" if ours else "them",
+        evidence=max(link.evidence, evidence),
+    )
+    if ours or record.deleted or policy is Policy.IGNORE:
+        return Deleted(record, gone, None)
+    if policy is Policy.UNLINK:
+        return Deleted(record, gone, policy)
+    unseen = unseen_edits(record, link, fmap)
+    if unseen and against is not Against.DELETE_WINS:
+        return _contested(record, gone, against, event)
+    why = "the delete wins over edits that it had not seen"
+    clash = _clash(record, link, why, event, winner=1) if unseen else None
+    return Deleted(replace(record, deleted=True, version=record.version + 1), gone, policy, clash)
+
+
+def unseen_edits(record: Record, link: Link, fmap: FieldMap) -> list[str]:
+    """The mapped fields whose present value this remote had not been told."""
+    return [
+        name
+        for entry in fmap.entries
+        for name in entry.canon
+        if name in record.fields and record.version_of(name) > link.agreed.of(name)
+    ]
+
+
+def _contested(record: Record, gone: Link, against: Against, event: int) -> Deleted:
+    if against is Against.EDIT_WINS:
+        why = "the edit wins: the record stays in the other systems"
+        return Deleted(record, gone, None, _clash(record, gone, why, event, winner=0))
+    return Deleted(open_question(record, gone.system, event), gone, None, _asked(record, gone, event))
+
+
+def see_edit_of_deleted(
+    record: Record, link: Link, against: Against, *, event: int
+) -> tuple[Record, Clash]:
+    """A remote edited its copy before our delete reached it."""
+    if against is Against.DELETE_WINS:
+        return record, _clash(record, link, "the delete wins over a later edit", event, winner=1)
+    alive = replace(record, deleted=False, version=record.version + 1)
+    if against is Against.EDIT_WINS:
+        return alive, _clash(alive, link, "the edit wins: the record is not deleted", event, winner=0)
+    return open_question(alive, link.system, event), _asked(alive, link, event)
+
+
+def open_question(record: Record, system: str, event: int) -> Record:
+    """The record with a conflict about itself: nothing is deleted until a person decides."""
+    question = Contest(_sides(record, system, event), open=True)
+    return replace(record, contests={**record.contests, RECORD: question})
+
+
+def decide(record: Record, *, delete: bool) -> Record:
+    """A person's word on edit against delete."""
+    contests = {name: held for name, held in record.contests.items() if name != RECORD}
+    return replace(record, contests=contests, deleted=delete, version=record.version + 1)
+
+
+def _sides(record: Record, system: str, event: int) -> tuple[Candidate, ...]:
+    edit = max(record.stamps.own.values(), key=lambda stamp: stamp.version, default=record.stamps.base)
+    return (
+        Candidate(KEEP, edit.system, edit.time, edit.event, edit.version),
+        Candidate(DELETE, system, None, event, record.version + 1),
+    )
+
+
+def _clash(record: Record, link: Link, why: str, event: int, *, winner: int) -> Clash:
+    return Clash(
+        RECORD, dict(record.fields), _sides(record, link.system, event), why, "against_edit", winner
+    )
+
+
+def _asked(record: Record, link: Link, event: int) -> Clash:
+    why = f"deleted in {link.system}, edited elsewhere"
+    return Clash(RECORD, dict(record.fields), _sides(record, link.system, event), why, "ask", open=True)

@@ -1,0 +1,165 @@
+"""Write a decided batch back, in one transaction and a constant number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from syncd.core.nouns import Change
+from syncd.core.state import Record
+from syncd.engine.batch import Batch, Hold, Incoming, Note
+from syncd.engine.wire import change_bytes
+from syncd.engine.world import Kind, World
+from syncd.store import queues
+from syncd.store.rows import insert_links, insert_records, update_links, update_records
+from syncd.store.store import Tx
+
+_VERSIONS = ("record_id", "version", "system", "event", "config", "changes")
+
+
+async def save(tx: Tx, world: World, batch: Batch) -> None:
+    """Write everything that a batch decided."""
+    await _save_records(tx, world, batch)
+    links = [known.link for known in batch.known.values() if known.link is not None]
+    await insert_links(tx, batch.stream.names, (x for x in links if x.remote_id in batch.new_links))
+    await update_links(tx, batch.stream.names, [x for x in links if x.remote_id in batch.moved_links])
+    await _save_keys(tx, world.kind_of(batch.stream), batch)
+    await _save_revived(tx, world, batch)
+    await queues.note_clashes(tx, world.store, world.config, batch.clashes)
+    await queues.close_conflicts(tx, batch.closed)
+    await park_notes(tx, world, batch.stream.id, batch.notes)
+    await _save_waits(tx, world, batch)
+    await hold(tx, world, batch.stream.id, batch.event, batch.holds)
+    born = [x for x in links if x.remote_id in batch.new_links]
+    batch.behind |= await linked(tx, world, batch.stream.id, [(x.remote_id, x.record_id) for x in born])
+    await queues.add_outbox(tx, world.store, sorted(batch.behind))
+    tx.after_commit(lambda: world.bells.ring_push(sorted({stream for stream, _ in batch.behind})))
+
+
+async def _save_records(tx: Tx, world: World, batch: Batch) -> None:
+    await insert_records(tx, (batch.records[i] for i in batch.new_records))
+    pairs = ((old, batch.records[i]) for i, old in batch.read.items())
+    await update_records(tx, [(old.version, record) for old, record in pairs if _differs(old, record)])
+    rows = [
+        (record, version, batch.stream.system, batch.event, world.config, orjson.dumps(changes))
+        for (record, version), changes in batch.changes.items()
+    ]
+    if rows:
+        await tx.copy_records_to_table("versions", records=rows, columns=_VERSIONS)
+
+
+def _differs(old: Record, record: Record) -> bool:
+    return record.version != old.version or record.contests != old.contests
+
+
+async def _save_keys(tx: Tx, kind: Kind, batch: Batch) -> None:
+    """Match keys of new records, and of those whose matched fields changed."""
+    matched = kind.matcher.fields
+    moved = {
+        record
+        for (record, _), changes in batch.changes.items()
+        if record not in batch.new_records and not matched.isdisjoint(changes)
+    }
+    if moved:
+        await tx.execute("delete from match_keys where record_id = any($1::bigint[])", list(moved))
+        for record in moved:
+            batch.key_changes[record] = kind.matcher.keys(batch.records[record].fields)
+    rows = [(key, kind.name, record) for record, keys in batch.key_changes.items() for key in set(keys)]
+    if rows:
+        columns = ("key", "kind", "record_id")
+        await tx.copy_records_to_table("match_keys", records=rows, columns=columns)
+
+
+async def _save_revived(tx: Tx, world: World, batch: Batch) -> None:
+    """A restored record may be made anew where we had deleted it; an unlinked one is synced nowhere."""
+    if batch.revived:
+        sql = "delete from links where record_id = any($1::bigint[]) and gone_by = 'us' returning record_id"
+        records = {row["record_id"] for row in await tx.fetch(sql, list(batch.revived))}
+        streams = [s for s in world.kind_of(batch.stream).streams if s.writes and s.id != batch.stream.id]
+        batch.behind |= {(stream.id, record) for stream in streams for record in records}
+    if batch.detached:
+        sql = """update links set state = 'detached'
+        where record_id = any($1::bigint[]) and state = 'live'"""
+        await tx.execute(sql, list(batch.detached))
+
+
+async def park_notes(tx: Tx, world: World, stream: int, notes: Sequence[Note]) -> None:
+    """List what a person should look at."""
+    unique = {(n.code, n.remote_id, n.record_id, n.field): n for n in notes}
+    rows = [
+        (n.direction, n.remote_id, n.record_id, n.field, n.code, n.message, n.body) for n in unique.values()
+    ]
+    await queues.park(tx, world.store, stream, rows)
+    world.counters[stream].parked += len(rows)
+    if rows:
+        world.parked.add(stream)
+
+
+async def _save_waits(tx: Tx, world: World, batch: Batch) -> None:
+    rows = set()
+    for kind, target, remote_id in batch.waits:
+        stream = world.sibling(batch.stream, kind)
+        if stream is not None:
+            rows.add((target, stream.id, remote_id, batch.stream.id))
+    await queues.add_waits_in(tx, rows)
+
+
+async def hold(tx: Tx, world: World, stream: int, event: int, holds: Sequence[Hold]) -> None:
+    """Put changes into the inbox that must wait, and ids that are to be read again, each id once."""
+    rows: list[tuple[Any, ...]] = []
+    fetched: dict[str, dict[str, Any]] = {}
+    for item in holds:
+        if item.change is None:
+            fetched.setdefault(item.remote_id, {}).update(item.suspects)
+        elif not _same_as_queued(world, stream, item.change):
+            rows.append(_row(world, stream, item, change_bytes(item.change), item.suspects))
+            world.queued[stream, item.remote_id] = item.change.fields
+    for remote_id, suspects in fetched.items():
+        if (stream, remote_id) not in world.refetch or suspects:
+            rows.append(_row(world, stream, Hold(remote_id, "fetch", None), None, suspects))
+    await queues.add_inbox(tx, rows)
+    world.counters[stream].held += len(rows)
+    if rows:
+        tx.after_commit(lambda: _held(world, stream, list(fetched)))
+
+
+def _row(world: World, stream: int, item: Hold, change: bytes | None, suspects: Any) -> tuple[Any, ...]:
+    evidence = item.change.evidence if item.change is not None else 0
+    noted = orjson.dumps(suspects) if suspects else None
+    return (world.store.seq(), stream, item.remote_id, item.reason, evidence, None, change, noted)
+
+
+def _same_as_queued(world: World, stream: int, change: Change) -> bool:
+    """Polls overlap: a change equal to the newest that waits for its id is the same change."""
+    queued = world.queued.get((stream, change.remote_id))
+    return queued is not None and queued == change.fields
+
+
+def _held(world: World, stream: int, fetched: Sequence[str]) -> None:
+    world.refetch.update((stream, remote_id) for remote_id in fetched)
+    world.bells.ring_inbox(stream)
+
+
+async def linked(
+    tx: Tx, world: World, stream: int, born: Sequence[tuple[str, int]]
+) -> set[tuple[int, int]]:
+    """New links free what waited for them: re-enter waiting reads, and return the copies that are behind."""
+    here = world.streams[stream]
+    if not born or not any(here.kind in kind.refs.values() for kind in world.kinds.values()):
+        return set()
+    waiting = await queues.take_waits_in(tx, stream, [remote for remote, _ in born])
+    by_stream: dict[int, list[Hold]] = {}
+    for row in waiting:
+        by_stream.setdefault(row["stream"], []).append(Hold(row["remote_id"], "fetch", None))
+    for waiter, holds in by_stream.items():
+        await hold(tx, world, waiter, 0, holds)
+    blocked = await queues.take_waits_out(tx, stream, [record for _, record in born])
+    return {(row["stream"], row["record_id"]) for row in blocked}
+
+
+async def drop_applied(tx: Tx, world: World, stream: int, items: Sequence[Incoming]) -> None:
+    """The inbox rows that these changes came from are done."""
+    seqs = [item.inbox for item in items if item.inbox is not None]
+    await queues.drop_inbox(tx, seqs)

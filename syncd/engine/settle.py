@@ -1,0 +1,212 @@
+"""Settle a call: every row accounted for once, each by its own result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from conflict.settle import accepted, created, refused, uncertain
+from conflict.suspects import Sent
+from syncd.core.nouns import (
+    Accepted,
+    Change,
+    Deferred,
+    Exists,
+    LinkState,
+    Missing,
+    PushOp,
+    PushResult,
+    Rejected,
+    Stale,
+    Uncertain,
+)
+from syncd.core.state import Link, Record
+from syncd.engine.apply import apply, incoming
+from syncd.engine.batch import Hold, Note
+from syncd.engine.save import hold, linked, park_notes
+from syncd.engine.world import Stream, World
+from syncd.store import queues
+from syncd.store.rows import insert_links, load_records, update_links, update_records
+from syncd.store.sends import Send, end_send
+from syncd.store.store import Tx
+
+if TYPE_CHECKING:
+    from syncd.engine.push import Todo
+
+TRIES_BEFORE_PARKING = 5
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What the results of one call come to."""
+
+    evidence: int
+    done: list[int] = field(default_factory=list)
+    new_links: list[Link] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    records: list[tuple[int, Record]] = field(default_factory=list)
+    reads: list[Change] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    again: set[tuple[int, int]] = field(default_factory=set)
+    through: list[int] = field(default_factory=list)
+    sent: list[tuple[str, Sent]] = field(default_factory=list)
+
+
+async def settle(
+    world: World, stream: Stream, send: Send, batch: Sequence[Todo], results: Sequence[PushResult]
+) -> int:
+    """Write down what each result means; returns how many pushes were accepted.
+
+    A push without a result is uncertain; a second result for the same push is ignored.
+    """
+    by_id: dict[int, PushResult] = {}
+    for result in results:
+        by_id.setdefault(result.push_id, result)
+    async with world.store.write(numbers=12 * len(batch) + 100) as tx:
+        out = Settlement(world.store.seq())
+        contested = [t.record.record_id for t in batch if t.record.contests]
+        fresh = await load_records(tx, contested)
+        for todo in batch:
+            push_id = todo.push.push_id if todo.push else 0
+            result = by_id.get(push_id, Uncertain(push_id, "the answer left this record out"))
+            todo.record = fresh.get(todo.record.record_id, todo.record)
+            _one(world, stream, out, todo, result)
+        await _save(tx, world, stream, send, out)
+    world.land(send)
+    for remote_id, sent in out.sent:
+        world.remember(stream.id, remote_id, sent)
+    world.counters[stream.id].pushed += len(out.through)
+    return len(out.through)
+
+
+def _one(world: World, stream: Stream, out: Settlement, todo: Todo, result: PushResult) -> None:
+    match result:
+        case Accepted():
+            _accepted(stream, out, todo, result)
+            world.tries.pop((stream.id, todo.record.record_id), None)
+        case Stale() | Missing():
+            out.done += todo.outbox
+            out.holds += [Hold(todo.link.remote_id, "repush", None)] if todo.link else []
+        case Exists():
+            out.done += todo.outbox
+            out.holds.append(Hold(result.remote_id, "exists", None, {"record": todo.record.record_id}))
+        case Rejected():
+            _rejected(stream, out, todo, result)
+        case Deferred():
+            _later(world, stream, out, todo)
+        case Uncertain():
+            _uncertain(world, stream, out, todo, result)
+
+
+def _accepted(stream: Stream, out: Settlement, todo: Todo, answer: Accepted) -> None:
+    out.done += todo.outbox
+    out.through.append(todo.record.record_id)
+    if todo.op in (PushOp.DELETE, PushOp.ARCHIVE):
+        if todo.link is not None:
+            gone = replace(todo.link, state=LinkState.GONE, gone_by="us", evidence=out.evidence)
+            out.links.append(gone)
+        return
+    due = todo.due
+    compared = todo.push is not None and todo.push.expected_version is not None and stream.can.compare_and_set
+    if todo.link is None:
+        link = Link(stream.system, stream.object, answer.remote_id, todo.record.record_id)
+        done = created(todo.record, link, due.fields, due.versions, answer, stream.map, out.evidence)
+        out.new_links.append(done.link)
+    else:
+        done = accepted(
+            todo.record,
+            todo.link,
+            due.fields,
+            due.versions,
+            answer,
+            stream.map,
+            out.evidence,
+            compared=compared,
+        )
+        out.links.append(done.link)
+        sent = Sent(todo.link.evidence, out.evidence, todo.link.shadow, due.fields)
+        out.sent.append((answer.remote_id, sent))
+    if done.record is not todo.record and done.record.contests != todo.record.contests:
+        out.records.append((todo.record.version, done.record))
+    read = {name: value for name, value in done.read.items() if name in stream.mapped}
+    if read:
+        change = Change(
+            stream.system, stream.object, answer.remote_id, fields=read, partial=True, evidence=out.evidence
+        )
+        out.reads.append(change)
+
+
+def _rejected(stream: Stream, out: Settlement, todo: Todo, result: Rejected) -> None:
+    """Park what is refused: one field where the remote names it, else the whole write."""
+    out.done += todo.outbox
+    named = result.field is not None and result.field in todo.due.fields
+    if todo.link is not None:
+        names = [result.field] if named and result.field else list(todo.due.fields)
+        version = todo.record.version
+        out.links.append(refused(todo.link, dict.fromkeys(names, version)))
+        if named and len(todo.due.fields) > 1:
+            out.again.add((stream.id, todo.record.record_id))
+    where = todo.link.remote_id if todo.link else None
+    message = (
+        f"{stream.system} refuses {result.field or 'the record'}: {result.message}; "
+        "mend the value in any system and it is sent again"
+    )
+    note = Note(result.code, message, where, todo.record.record_id, result.field, "out")
+    out.notes.append(note)
+
+
+def _later(world: World, stream: Stream, out: Settlement, todo: Todo) -> None:
+    """Keep the outbox row; after some tries the record is parked, visible, and blocks nobody."""
+    place = (stream.id, todo.record.record_id)
+    world.tries[place] = world.tries.get(place, 0) + 1
+    if world.tries[place] >= TRIES_BEFORE_PARKING:
+        world.tries.pop(place)
+        out.done += todo.outbox
+        message = f"{stream.system} put it off {TRIES_BEFORE_PARKING} times; `syncd parked retry` tries again"
+        out.notes.append(Note("keeps_failing", message, None, todo.record.record_id, None, "out"))
+
+
+def _uncertain(world: World, stream: Stream, out: Settlement, todo: Todo, result: Uncertain) -> None:
+    """The answer was lost. An update is read again; a create is tried again only under a key of ours."""
+    if todo.link is not None:
+        out.done += todo.outbox
+        out.links.append(uncertain(todo.link, todo.due.fields, todo.due.versions))
+        out.holds.append(Hold(todo.link.remote_id, "repush", None))
+        return
+    if stream.can.upsert_key or stream.can.client_ids:
+        _later(world, stream, out, todo)
+        return
+    out.done += todo.outbox
+    out.notes.append(create_unknown(stream, todo.record.record_id))
+
+
+def create_unknown(stream: Stream, record_id: int) -> Note:
+    """What is listed when nobody can know whether a create happened."""
+    message = (
+        f"the answer to its create in {stream.system} was lost, and {stream.system} offers no key to look "
+        "for: it is linked when it shows up and matches; if it is not there, "
+        "`syncd parked retry` creates it again"
+    )
+    return Note("create_unknown", message, None, record_id, None, "out")
+
+
+async def _save(tx: Tx, world: World, stream: Stream, send: Send, out: Settlement) -> None:
+    await end_send(tx, send.batch)
+    await queues.drop_outbox(tx, out.done)
+    await insert_links(tx, stream.names, out.new_links)
+    await update_links(tx, stream.names, out.links)
+    await update_records(tx, out.records)
+    await hold(tx, world, stream.id, out.evidence, out.holds)
+    await park_notes(tx, world, stream.id, out.notes)
+    if world.parked_before(stream.id, out.through):
+        await queues.unpark(tx, stream.id, out.through)
+    born = [(link.remote_id, link.record_id) for link in out.new_links]
+    behind = out.again | await linked(tx, world, stream.id, born)
+    await queues.add_outbox(tx, world.store, sorted(behind))
+    if out.reads:
+        items = incoming(stream, out.reads, fetched=True)
+        world.land(send)
+        await apply(tx, world, stream, items, source="answer", evidence=out.evidence)
+    tx.after_commit(lambda: world.bells.ring_push(sorted({stream_id for stream_id, _ in behind})))

@@ -1,0 +1,160 @@
+"""What the engine's parts share: the streams and kinds it runs, and what is under way in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from conflict.deletes import Against, Policy
+from conflict.rules import RuleBook
+from conflict.suspects import Sent
+from connectors.base import Capabilities, Connector
+from syncd.config import KindSettings, KindSystemSettings
+from syncd.core.clock import Clock
+from syncd.core.fieldmap import Direction
+from syncd.core.nouns import PushOp
+from syncd.identity import Matcher
+from syncd.mapping.compile import CompiledMap
+from syncd.store.rows import LinkNames
+from syncd.store.sends import Send
+from syncd.store.store import Store
+
+RECENT = 20_000
+"""How many answered writes are remembered, to judge reads that began before their answer."""
+
+
+@dataclass(slots=True)
+class Stream:
+    """One object of one system as a copy of one kind. `refs` maps remote reference fields to kinds."""
+
+    id: int
+    system: str
+    kind: str
+    object: str
+    map: CompiledMap
+    names: LinkNames
+    connector: Connector
+    can: Capabilities
+    settings: KindSystemSettings
+    guard: str
+    refs: Mapping[str, str]
+    mapped: frozenset[str]
+
+    @property
+    def reads(self) -> bool:
+        """Whether its changes come in."""
+        return self.settings.direction is not Direction.OUT
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything is written to it."""
+        return self.settings.direction is not Direction.IN
+
+
+@dataclass(slots=True)
+class Kind:
+    """One kind and its rules. `refs` maps canonical reference fields to the kinds they point at."""
+
+    name: str
+    book: RuleBook
+    matcher: Matcher
+    policy: Policy
+    against: Against
+    settings: KindSettings
+    streams: list[Stream]
+    refs: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Bells:
+    """In-process wake-ups; each says that there may be something to do."""
+
+    push: dict[int, asyncio.Event] = field(default_factory=dict)
+    inbox: dict[int, asyncio.Event] = field(default_factory=dict)
+
+    def ring_push(self, streams: Sequence[int]) -> None:
+        for stream in streams:
+            self.push[stream].set()
+
+    def ring_inbox(self, stream: int) -> None:
+        self.inbox[stream].set()
+
+
+@dataclass(slots=True)
+class Counters:
+    """What this process did since it began, for metrics and the benchmark."""
+
+    read: int = 0
+    dropped: int = 0
+    applied: int = 0
+    held: int = 0
+    pushed: int = 0
+    calls: int = 0
+    conflicts: int = 0
+    parked: int = 0
+    retries: int = 0
+
+
+@dataclass(slots=True)
+class World:
+    """The engine's shared state.
+
+    `flying` holds (stream, record id) of writes under way, `flying_ids` the same by remote id. `creating`
+    counts open creates per stream. `queued` keeps, per (stream, remote id), the newest change that waits
+    in the inbox; `refetch` the ids that are to be read again.
+    """
+
+    store: Store
+    clock: Clock
+    config: int
+    streams: dict[int, Stream]
+    kinds: dict[str, Kind]
+    bells: Bells = field(default_factory=Bells)
+    counters: dict[int, Counters] = field(default_factory=dict)
+    flying: set[tuple[int, int]] = field(default_factory=set)
+    flying_ids: set[tuple[int, str]] = field(default_factory=set)
+    creating: dict[int, int] = field(default_factory=dict)
+    queued: dict[tuple[int, str], Mapping[str, Any]] = field(default_factory=dict)
+    refetch: set[tuple[int, str]] = field(default_factory=set)
+    sent: dict[tuple[int, str], list[Sent]] = field(default_factory=dict)
+    parked: set[int] = field(default_factory=set)
+    tries: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def kind_of(self, stream: Stream) -> Kind:
+        return self.kinds[stream.kind]
+
+    def sibling(self, stream: Stream, kind: str) -> Stream | None:
+        """The stream of another kind in the same system, where references of that kind point."""
+        return next((s for s in self.kinds[kind].streams if s.system == stream.system), None)
+
+    def take_off(self, send: Send) -> None:
+        """From here on no read is applied to the links of this call."""
+        for item in send.items:
+            self.flying.add((send.stream, item.record_id))
+            if item.remote_id is not None:
+                self.flying_ids.add((send.stream, item.remote_id))
+        if send.op is PushOp.CREATE:
+            self.creating[send.stream] = self.creating.get(send.stream, 0) + 1
+
+    def land(self, send: Send) -> None:
+        """The call is settled: what waited for it may be looked at."""
+        for item in send.items:
+            self.flying.discard((send.stream, item.record_id))
+            if item.remote_id is not None:
+                self.flying_ids.discard((send.stream, item.remote_id))
+        if send.op is PushOp.CREATE:
+            self.creating[send.stream] -= 1
+        if any(stream == send.stream for stream, _ in self.queued):
+            self.bells.ring_inbox(send.stream)
+
+    def parked_before(self, stream: int, records: list[int]) -> bool:
+        """Whether anything was ever parked in a stream: the list is only looked at where it has entries."""
+        return bool(records) and stream in self.parked
+
+    def remember(self, stream: int, remote_id: str, sent: Sent) -> None:
+        """Keep an answered write for reads that were on their way; the oldest are forgotten."""
+        self.sent.setdefault((stream, remote_id), []).append(sent)
+        if len(self.sent) > RECENT:
+            self.sent.pop(next(iter(self.sent)))

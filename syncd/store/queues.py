@@ -1,0 +1,173 @@
+"""What waits: outbox, inbox, references that wait for their target, parked items, conflicts.
+
+All calls take whole batches. `json` values are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from syncd.core.nouns import Candidate, Clash
+from syncd.store.store import Conn, Store, Tx
+
+
+async def add_outbox(
+    tx: Tx, store: Store, behind: Iterable[tuple[int, int]], *, approved: bool = False
+) -> None:
+    """Say that copies, (stream, record id) each, are behind."""
+    rows = [(store.seq(), stream, record, approved) for stream, record in behind]
+    if rows:
+        columns = ("seq", "stream", "record_id", "approved")
+        await tx.copy_records_to_table("outbox", records=rows, columns=columns)
+
+
+async def claim_outbox(con: Conn, stream: int, above: int, limit: int) -> list[Any]:
+    """The oldest rows above a sequence: (seq, record_id, approved)."""
+    sql = "select seq, record_id, approved from outbox where stream = $1 and seq > $2 order by seq limit $3"
+    rows: list[Any] = await con.fetch(sql, stream, above, limit)
+    return rows
+
+
+async def drop_outbox(tx: Tx, seqs: Collection[int]) -> None:
+    """Settle rows."""
+    if seqs:
+        await tx.execute("delete from outbox where seq = any($1::bigint[])", list(seqs))
+
+
+async def add_inbox(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Rows of (seq, stream, remote_id, reason, evidence, not_before, change, suspects)."""
+    if rows:
+        columns = (
+            *("seq", "stream", "remote_id", "reason", "evidence"),
+            *("not_before", "change", "suspects"),
+        )
+        await tx.copy_records_to_table("inbox", records=rows, columns=columns)
+
+
+async def drop_inbox(tx: Tx, seqs: Collection[int]) -> None:
+    """Rows that were applied."""
+    if seqs:
+        await tx.execute("delete from inbox where seq = any($1::bigint[])", list(seqs))
+
+
+async def add_waits_in(tx: Tx, rows: Collection[tuple[str, int, str, int]]) -> None:
+    """(target id, target stream, waiting remote id, its stream)."""
+    if rows:
+        sql = """insert into waits_in (target_id, target_stream, remote_id, stream)
+        select * from unnest($1::text[], $2::smallint[], $3::text[], $4::smallint[])
+        on conflict do nothing"""
+        await tx.execute(sql, *[list(column) for column in zip(*rows, strict=True)])
+
+
+async def take_waits_in(tx: Tx, stream: int, ids: Collection[str]) -> list[Any]:
+    """Those that waited for remote records which are linked now: (remote_id, stream); they wait no more."""
+    sql = """delete from waits_in where target_id = any($1::text[]) and target_stream = $2
+    returning remote_id, stream"""
+    rows: list[Any] = await tx.fetch(sql, list(ids), stream)
+    return rows
+
+
+async def add_waits_out(tx: Tx, rows: Collection[tuple[int, int, int, int]]) -> None:
+    """(target record, target stream, waiting record, its stream)."""
+    if rows:
+        sql = """insert into waits_out (target_record, target_stream, record_id, stream)
+        select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[])
+        on conflict do nothing"""
+        await tx.execute(sql, *[list(column) for column in zip(*rows, strict=True)])
+
+
+async def take_waits_out(tx: Tx, stream: int, records: Collection[int]) -> list[Any]:
+    """Those that waited for a record's copy in a stream: (record_id, stream); they wait no more."""
+    sql = """delete from waits_out where target_record = any($1::bigint[]) and target_stream = $2
+    returning record_id, stream"""
+    rows: list[Any] = await tx.fetch(sql, list(records), stream)
+    return rows
+
+
+async def park(tx: Tx, store: Store, stream: int, notes: Sequence[tuple[Any, ...]]) -> None:
+    """List items, (direction, remote_id, record_id, field, code, message, body) each; the same item once."""
+    if not notes:
+        return
+    sql = """delete from parked p
+    using unnest($2::text[], $3::bigint[], $4::text[], $5::text[]) as u(remote_id, record_id, field, code)
+    where p.stream = $1 and p.code = u.code and p.field is not distinct from u.field
+    and (p.remote_id = u.remote_id or (p.remote_id is null and u.remote_id is null))
+    and p.record_id is not distinct from u.record_id"""
+    remote, record, names, codes = ([note[i] for note in notes] for i in (1, 2, 3, 4))
+    await tx.execute(sql, stream, remote, record, names, codes)
+    rows = [
+        (store.seq(), stream, *note[:6], None if note[6] is None else orjson.dumps(note[6])) for note in notes
+    ]
+    columns = (
+        *("parked", "stream", "direction", "remote_id", "record_id"),
+        *("field", "code", "message", "body"),
+    )
+    await tx.copy_records_to_table("parked", records=rows, columns=columns)
+
+
+async def unpark(tx: Tx, stream: int, records: Collection[int], remotes: Collection[str] = ()) -> None:
+    """Take items off the list whose record or remote record went through after all."""
+    sql = """delete from parked where stream = $1
+    and (record_id = any($2::bigint[]) or remote_id = any($3::text[]))"""
+    await tx.execute(sql, stream, list(records), list(remotes))
+
+
+async def note_clashes(tx: Tx, store: Store, config: int, clashes: Sequence[tuple[int, Clash]]) -> None:
+    """Keep clashes, (record id, clash) each. An open one replaces the open one of the same field."""
+    if not clashes:
+        return
+    sql = """delete from conflicts c using unnest($1::bigint[], $2::text[]) as u(record_id, field)
+    where c.record_id = u.record_id and c.field = u.field and c.state = 'open'"""
+    await tx.execute(sql, [record for record, _ in clashes], [clash.field for _, clash in clashes])
+    rows = [_conflict_row(store.seq(), config, record, clash) for record, clash in _last_open(clashes)]
+    columns = (
+        *("conflict", "record_id", "field", "state", "why", "base"),
+        *("candidates", "verdict", "config"),
+    )
+    await tx.copy_records_to_table("conflicts", records=rows, columns=columns)
+
+
+def _last_open(clashes: Sequence[tuple[int, Clash]]) -> list[tuple[int, Clash]]:
+    """All decided ones, and of several open ones about one field only the last."""
+    last = {(record, clash.field): clash for record, clash in clashes}
+    return [pair for pair in clashes if not pair[1].open or last[pair[0], pair[1].field] is pair[1]]
+
+
+def _conflict_row(seq: int, config: int, record: int, clash: Clash) -> tuple[Any, ...]:
+    verdict = None
+    if not clash.open:
+        verdict = orjson.dumps({"rule": clash.rule, "winner": clash.winner, "value": clash.value})
+    return (
+        seq,
+        record,
+        clash.field,
+        "open" if clash.open else "decided",
+        clash.why,
+        None if clash.base is None else orjson.dumps(clash.base),
+        orjson.dumps([candidate_dict(c) for c in clash.candidates]),
+        verdict,
+        config,
+    )
+
+
+def candidate_dict(candidate: Candidate) -> dict[str, Any]:
+    """A candidate as it is stored and shown."""
+    return {
+        "value": candidate.value,
+        "system": candidate.system,
+        "time": candidate.time,
+        "event": candidate.event,
+        "version": candidate.version,
+    }
+
+
+async def close_conflicts(tx: Tx, closed: Sequence[tuple[int, str]]) -> None:
+    """Open conflicts, (record id, field) each, that ended by agreement or by a newer edit."""
+    if closed:
+        sql = """update conflicts c set state = 'closed', closed = now()
+        from unnest($1::bigint[], $2::text[]) as u(record_id, field)
+        where c.record_id = u.record_id and c.field = u.field and c.state = 'open'"""
+        await tx.execute(sql, [record for record, _ in closed], [field for _, field in closed])
