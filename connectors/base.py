@@ -172,5 +172,3 @@ class Factory(Protocol):
     """
 
     def __call__(self, name: str, settings: Fields, objects: Sequence[ObjectSpec]) -> Connector: ...
-
-

@@ -196,7 +196,7 @@ def from_log(shape: Shape) -> str:
     """
     return f"""with {SNAPSHOT},
   l as materialized (
-    select g.txid, g.seq, g.op, g.id, g.at, g.actor from syncd.log g
+    select g.txid, g.seq, g.op, g.id, g.at, g.actor from syncd_capture.log g
     where g.tbl = $1::oid and (g.txid, g.seq) > ($2::text::xid8, $3::bigint)
       and g.txid < (select lo::text::xid8 from m)
     order by g.txid, g.seq limit $4),
@@ -207,7 +207,7 @@ def from_log(shape: Shape) -> str:
   d as (select distinct on (id) id, op, at, actor from l where id is not null order by id, seq desc),
   s as (select (select oid::bigint from pg_trigger where tgrelid = $1::oid and tgname = 'syncd_row'
                 and tgenabled in ('O', 'A')) as installed,
-               exists (select from syncd.pruned p where p.tbl = $1::oid
+               exists (select from syncd_capture.pruned p where p.tbl = $1::oid
                        and (p.txid, p.seq) > ($2::text::xid8, $3::bigint)) as lost)
 select r.*, m.lo, m.hi, e.n, e.emptied, e.txid, e.seq, s.installed, s.lost
 from m cross join e cross join s left join lateral (

@@ -207,8 +207,8 @@ class SqlSubject(Subject):
           alter table people enable row level security;
           create policy seen on people using (id not in (select id from hidden)) with check (true)""")
         if self.capture == "triggers":
-            await self.person.execute(f"""grant usage on schema syncd to {self.role};
-              grant select, insert, update, delete on all tables in schema syncd to {self.role}""")
+            await self.person.execute(f"""grant usage on schema syncd_capture to {self.role};
+              grant select, insert, update, delete on all tables in schema syncd_capture to {self.role}""")
 
     async def install(self) -> None:
         """The log is there before anybody writes: a trigger cannot be made while somebody does."""

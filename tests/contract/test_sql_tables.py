@@ -252,8 +252,8 @@ async def test_capture_by_triggers_loses_its_cursor_when_it_must(place: Place) -
     for harm in (
         "truncate t",
         "drop trigger syncd_row on t; insert into t (n) values (7)",
-        "insert into t (n) values (8); update syncd.log set at = at - interval '2 hours'",
-        "drop schema syncd cascade",
+        "insert into t (n) values (8); update syncd_capture.log set at = at - interval '2 hours'",
+        "drop schema syncd_capture cascade",
     ):
         await place.conn.execute("insert into t (n) values (1)")
         await place.conn.execute(harm)
@@ -267,7 +267,7 @@ async def test_capture_by_triggers_loses_its_cursor_when_it_must(place: Place) -
     await db.uninstall()
     left = "select count(*) from pg_trigger where tgname like 'syncd%'"
     assert await place.conn.fetchval(left) == 0
-    assert await place.conn.fetchval("select to_regnamespace('syncd')") is None
+    assert await place.conn.fetchval("select to_regnamespace('syncd_capture')") is None
 
 
 async def test_a_changed_id_is_a_delete_and_a_new_record(place: Place) -> None:
