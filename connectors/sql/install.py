@@ -88,7 +88,8 @@ async def install(session: Session, shapes: Sequence[Shape]) -> list[str]:
     """
     todo = (
         "Run as the owner of the tables: GRANT CREATE ON DATABASE … TO the url's role"
-        " (or CREATE SCHEMA syncd_capture AUTHORIZATION it) and GRANT TRIGGER ON each table TO it; or choose another `capture`"
+        " (or CREATE SCHEMA syncd_capture AUTHORIZATION it) and GRANT TRIGGER ON each table TO it;"
+        " or choose another `capture`"
     )
     with guarded(f"system {session.system}: cannot install the triggers", session.where, todo):
         async with session.connection() as conn, conn.transaction():
