@@ -66,6 +66,7 @@ def _merge(
     book: RuleBook,
 ) -> None:
     ours = set(work.fields.get(name) or ())
+    _doubtful(work, name, theirs, theirs & unsettled - base - ours)
     added, removed = theirs - base - unsettled, base - theirs
     kept = {e for e in removed & ours if _readded(work, name, e) and not _drop(work, name, e, book)}
     merged = (ours | added) - (removed - kept)
@@ -79,6 +80,19 @@ def _merge(
         work.agreed[name] = work.version_of(name)
     else:
         work.owes = True
+
+
+def _doubtful(work: Work, name: str, theirs: set[Value], doubtful: set[Value]) -> None:
+    """Elements that an unanswered write of ours may have put there, or a person: not taken, but listed."""
+    if not doubtful:
+        return
+    stamp = work.stamp_of(name)
+    candidates = (
+        Candidate(work.fields.get(name), stamp.system, stamp.time, stamp.event, stamp.version),
+        Candidate(sorted(theirs), work.link.system, work.time, work.event),
+    )
+    why = "an unanswered write of ours may have added elements, or somebody did; they were not taken"
+    work.clashes.append(Clash(name, None, candidates, why, "late", winner=0))
 
 
 def _readded(work: Work, name: str, element: Value) -> bool:

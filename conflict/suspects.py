@@ -2,68 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from conflict.work import ABSENT
+from syncd.core.equality import reduces
 from syncd.core.errors import ParseError, Unlinked
-from syncd.core.fieldmap import NO_REFS, FieldMap, Refs
+from syncd.core.fieldmap import NO_REFS, Entry, FieldMap, Refs
 from syncd.core.nouns import Candidate, Change, Clash, Fields, Value
 from syncd.core.state import Record
+
+Suspects = Mapping[str, Sequence[Value]]
+"""Per remote field, the values that may have been written over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A write that was answered: what the shadow held before it, what it sent, and when.
+    """A write: what the shadow held before it, what it sent, and when.
 
-    `before` is the evidence of the last complete read that had been applied when the write began, `after`
-    the link's evidence once answered. An answer, or a read of some fields, shows nothing of the others, so
-    neither may count for `before`; 0, where it is not known, only lists more.
+    `before` is the evidence of the last complete read that had been applied when the write began: an
+    answer, or a read of some fields, shows nothing of the others, so neither may count; 0, where it is not
+    known, only lists more. `after` is the link's evidence once answered; None for a write that nobody
+    answered, since it may land at any time.
     """
 
     before: int
-    after: int
+    after: int | None
     old_shadow: Fields
     sent: Fields
 
 
-def suspects(read: Change, write: Sent) -> dict[str, Value]:
+def suspects(read: Change, write: Sent) -> dict[str, list[Value]]:
     """The values of a read that would have been news, had our write not been under way meanwhile.
 
-    Values that are neither the old shadow's nor ours were written by somebody around the time of our
-    write. If the record, read again, does not show them, our write went over them.
+    Values that are neither the old shadow's nor ours, however cut or folded, were written by somebody around
+    the time of our write. If the record, read again, does not show them, our write went over them.
     """
-    if not write.before <= read.evidence < write.after:
+    if read.evidence < write.before or (write.after is not None and read.evidence >= write.after):
         return {}
     return {
-        name: value
+        name: [value]
         for name, value in read.fields.items()
-        if name in write.sent and value not in (write.old_shadow.get(name, ABSENT), write.sent[name])
+        if name in write.sent
+        and value != write.old_shadow.get(name, ABSENT)
+        and not reduces(value, write.sent[name])
     }
+
+
+def joined(some: Suspects, more: Suspects) -> dict[str, list[Value]]:
+    """Both, each value once: several reads may wait for the same look at a record."""
+    found = {name: list(values) for name, values in some.items()}
+    for name, values in more.items():
+        known = found.setdefault(name, [])
+        known.extend(value for value in values if value not in known)
+    return found
 
 
 def overwritten(
     record: Record,
     system: str,
-    suspected: Mapping[str, Value],
+    suspected: Suspects,
     now: Fields,
     fmap: FieldMap,
     refs: Refs = NO_REFS,
 ) -> list[Clash]:
     """The losers among suspected values: those that the record, read again by id, no longer shows."""
-    gone = {name: value for name, value in suspected.items() if now.get(name, ABSENT) != value}
-    clashes: list[Clash] = []
-    for entry in fmap.entries:
-        if not any(name in gone for name in entry.remote):
-            continue
-        values = tuple(gone.get(name, now.get(name)) for name in entry.remote)
-        try:
-            lost = entry.incoming(values, refs)
-        except (ParseError, Unlinked):
-            lost = values
-        for name, value in zip(entry.canon, lost, strict=False):
-            clashes.append(_overwritten(record, system, name, value))
-    return clashes
+    return [
+        _overwritten(record, system, name, value)
+        for entry in fmap.entries
+        for values in _gone(entry, suspected, now)
+        for name, value in zip(entry.canon, _canonical(entry, values, refs), strict=False)
+    ]
+
+
+def _gone(entry: Entry, suspected: Suspects, now: Fields) -> Iterator[tuple[Value, ...]]:
+    """The remote values of an entry as they were with one suspected value that is no longer there."""
+    for name in entry.remote:
+        for value in suspected.get(name, ()):
+            if now.get(name, ABSENT) != value:
+                yield tuple(value if name == other else now.get(other) for other in entry.remote)
+
+
+def _canonical(entry: Entry, values: tuple[Value, ...], refs: Refs) -> tuple[Value, ...]:
+    try:
+        return entry.incoming(values, refs)
+    except (ParseError, Unlinked):
+        return values
 
 
 def _overwritten(record: Record, system: str, name: str, lost: Value) -> Clash:

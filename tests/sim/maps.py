@@ -1,4 +1,4 @@
-"""A small field map for simulations: two texts and a set, written without the mapping package."""
+"""A small field map for simulations: three texts and a set, written without the mapping package."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from syncd.core.fieldmap import Direction, Drift, Refs
 
 @dataclass(frozen=True)
 class PlainEntry:
-    """One canonical field, one remote field, no conversion; `blocked` systems cannot be told yet."""
+    """One canonical field, one remote field, as it is. `held` cannot be told while record 1 has no copy."""
 
     name: str
     remote_name: str
     is_set: bool = False
-    blocked: frozenset[str] = frozenset()
-    system: str = ""
     direction: Direction = Direction.BOTH
     drift: Drift = Drift.RESTORE
     refs: Mapping[str, str] = field(default_factory=dict)
@@ -59,11 +57,21 @@ class PlainMap:
         return tuple(entry.remote_name for entry in self.entries)
 
 
-def plain_map(system: str) -> PlainMap:
-    """`name` and `held` are texts, `tags` a set; remote names differ from ours."""
+@dataclass(frozen=True)
+class Lane:
+    """Which way the field `score` travels in one system."""
+
+    direction: Direction = Direction.BOTH
+    drift: Drift = Drift.RESTORE
+
+
+def plain_map(system: str, lane: Lane | None = None) -> PlainMap:
+    """Texts `name` and `held`, a set `tags`, a text `score` with a lane; remote names differ from ours."""
+    lane = lane or Lane()
     entries = (
         PlainEntry("name", "Name"),
         PlainEntry("held", "Held"),
         PlainEntry("tags", "Tags", is_set=True),
+        PlainEntry("score", "Score", direction=lane.direction, drift=lane.drift),
     )
     return PlainMap(system, entries)

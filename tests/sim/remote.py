@@ -1,30 +1,25 @@
-"""One simulated remote: a single record that people edit and syncd writes, with its causal history.
+"""One simulated remote: a single record that people edit and syncd writes.
 
-Every text a person writes carries the edit's number, so the oracle knows each value's history by
-looking at it. Sets keep, per element, the operations that their present state includes.
+Sets keep, per element, the operations that their present state includes; texts carry their edit's number.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-NUMBER = re.compile(r"(\d+)")
-
-
-def edit_of(value: Any) -> int | None:
-    """The number of the edit that made a text, None for a blank."""
-    found = NUMBER.search(value) if isinstance(value, str) else None
-    return int(found.group(1)) if found else None
+CUT = 5
 
 
 @dataclass(frozen=True)
 class Quirks:
-    """How a remote behaves. `guard`: compare, read or none. `stored`: answers show what was stored."""
+    """How a remote behaves. `guard`: compare, read or none. `stored`: answers show what was stored.
 
-    normalise: bool = False
+    `normalise`: keep, fold (trim and lower case) or cut. `clock` is its error in seconds.
+    """
+
+    normalise: str = "keep"
     guard: str = "read"
     stored: bool = True
     clock: float = 0.0
@@ -32,34 +27,52 @@ class Quirks:
 
 @dataclass
 class Remote:
-    """The record in one system, and what has been committed there."""
+    """The record in one system, and what has been committed there.
+
+    `log` holds (field, before, after, who): person, syncd, or late for a write of ours that nobody waited
+    for any more. `covered` holds, per field, the value that a late write went over, until it is read.
+    """
 
     name: str
     quirks: Quirks
     values: dict[str, Any]
     version: int = 0
+    modified: float = 0.0
     elements: dict[str, frozenset[int]] = field(default_factory=dict)
     log: list[tuple[str, Any, Any, str]] = field(default_factory=list)
+    covered: dict[str, Any] = field(default_factory=dict)
 
     def read(self) -> tuple[dict[str, Any], str]:
         """A snapshot and its version."""
         return dict(self.values), str(self.version)
 
-    def person(self, name: str, value: Any) -> None:
-        """A person's edit; the caller keeps its history."""
-        self._set(name, value, "person")
+    def person(self, name: str, value: Any, now: float = 0.0) -> Any:
+        """A person's edit; answers what was stored."""
+        return self._set(name, value, "person", now)
 
-    def write(self, fields: Mapping[str, Any], expected: str | None) -> bool:
+    def write(
+        self, fields: Mapping[str, Any], expected: str | None, now: float, *, late: bool = False
+    ) -> bool:
         """Commit a write of ours; False where compare-and-set refuses it."""
         if self.quirks.guard == "compare" and expected != str(self.version):
             return False
         for name, value in fields.items():
-            self._set(name, value, "syncd")
+            if late:
+                self.covered.setdefault(name, self.values.get(name))
+            else:
+                self.covered.pop(name, None)
+            self._set(name, value, "late" if late else "syncd", now)
         return True
 
-    def _set(self, name: str, value: Any, who: str) -> None:
-        if self.quirks.normalise and isinstance(value, str):
-            value = value.strip().lower()
+    def _set(self, name: str, value: Any, who: str, now: float) -> Any:
+        value = self._stored(value)
         self.log.append((name, self.values.get(name), value, who))
         self.values[name] = value
         self.version += 1
+        self.modified = now
+        return value
+
+    def _stored(self, value: Any) -> Any:
+        if not isinstance(value, str) or self.quirks.normalise == "keep":
+            return value
+        return value.strip().lower() if self.quirks.normalise == "fold" else value[:CUT].rstrip()
