@@ -39,6 +39,20 @@ def upgrade() -> None:
         "brakes_open", "brakes", ["stream", "op"], unique=True, postgresql_where=sa.text("ended is null")
     )
     op.create_table(
+        "commands",
+        sa.Column("command", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("args", postgresql.JSON(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("done", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ok", sa.Boolean(), nullable=True),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("command"),
+    )
+    op.create_index(
+        "commands_waiting", "commands", ["command"], unique=False, postgresql_where=sa.text("done is null")
+    )
+    op.create_table(
         "configs",
         sa.Column("config", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),

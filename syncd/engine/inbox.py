@@ -62,10 +62,14 @@ class Inbox:
         """Held changes, oldest first; those of an id keep their order."""
         stream, world = self.stream, self.world
         items = [self._item(row) for row in rows]
-        async with world.store.write(numbers=6 * len(items) + 100) as tx:
-            for row in rows:
-                world.queued.pop((stream.id, row["remote_id"]), None)
-            await apply(tx, world, stream, items, source="inbox", evidence=rows[0]["evidence"])
+        places = [(stream.id, row["remote_id"]) for row in rows]
+        queued = {place: world.queued.pop(place) for place in places if place in world.queued}
+        try:
+            async with world.store.write(numbers=6 * len(items) + 100) as tx:
+                await apply(tx, world, stream, items, source="inbox", evidence=rows[0]["evidence"])
+        except BaseException:
+            world.queued = {**queued, **world.queued}
+            raise
         return len(rows)
 
     def _item(self, row: Any) -> Incoming:

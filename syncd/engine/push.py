@@ -6,22 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from conflict.due import Due, due, due_on_create
-from connectors.base import CanFetch
+from connectors.base import CanFetch, CanFind
 from syncd.core.errors import BatchRefused, NeedsOperator, RetryLater
 from syncd.core.fieldmap import Refs
 from syncd.core.nouns import LinkState, Op, Push, PushOp, PushResult, Rejected, Uncertain
 from syncd.core.state import Link, Record
 from syncd.engine.apply import apply, incoming
-from syncd.engine.batch import Incoming, Note
+from syncd.engine.batch import Hold, Incoming, Note
 from syncd.engine.brakes import Brakes
 from syncd.engine.gatekeeper import Gatekeeper
 from syncd.engine.load import load_targets
-from syncd.engine.save import park_notes
+from syncd.engine.save import hold, park_notes
 from syncd.engine.settle import settle
 from syncd.engine.world import Stream, World
 from syncd.store import queues
 from syncd.store.rows import load_links, load_records
 from syncd.store.sends import Send, SentItem, begin_send, end_send
+from syncd.store.store import Tx
 
 CLAIM = 500
 TRIES_BEFORE_PARKING = 5
@@ -157,6 +158,8 @@ class Pusher:
 
     async def _write_all(self, todo: list[Todo]) -> int:
         """Write one operation's pushes, batch after batch."""
+        if todo and todo[0].op is PushOp.CREATE and self.world.doubts:
+            todo = await self._look_first(todo)
         todo = await self.brakes.pass_through(todo)
         done = 0
         while todo:
@@ -165,6 +168,35 @@ class Pusher:
             if clean:
                 done += await self._send(clean)
         return done
+
+    async def _look_first(self, todo: list[Todo]) -> list[Todo]:
+        """Creates whose answer was lost: look for our key, once it can be seen, before trying again."""
+        stream, world = self.stream, self.world
+        connector = stream.connector
+        doubted = {t.record.record_id: t for t in todo if (stream.id, t.record.record_id) in world.doubts}
+        sure = [t for t in todo if t.record.record_id not in doubted]
+        now = world.clock.monotonic()
+        ripe = [t for record, t in doubted.items() if world.doubts[stream.id, record].at <= now]
+        if not ripe or not isinstance(connector, CanFind):
+            return sure
+        keys = [str(t.record.record_id) for t in ripe]
+        found = await self.keeper.call(lambda: connector.find(stream.object, keys))
+        async with world.store.write(numbers=len(ripe) + 10) as tx:
+            there = [t for t in ripe if str(t.record.record_id) in found]
+            holds = [
+                Hold(found[str(t.record.record_id)].remote_id, "exists", None, {"record": t.record.record_id})
+                for t in there
+            ]
+            await hold(tx, world, stream.id, 0, holds)
+            await queues.drop_outbox(tx, [seq for t in there for seq in t.outbox])
+            await self._no_longer_doubted(tx, ripe)
+        return sure + [t for t in ripe if str(t.record.record_id) not in found]
+
+    async def _no_longer_doubted(self, tx: Tx, ripe: Sequence[Todo]) -> None:
+        doubts = self.world.doubts
+        batches = {doubts.pop((self.stream.id, t.record.record_id)).batch for t in ripe}
+        for batch in batches - {doubt.batch for doubt in doubts.values()}:
+            await end_send(tx, batch)
 
     async def _guard(self, batch: list[Todo]) -> list[Todo]:
         """Read before overwrite: what moved goes to the inbox's door instead of being written over."""

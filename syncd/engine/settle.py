@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from conflict.settle import accepted, created, refused, uncertain
 from conflict.suspects import Sent
+from connectors.base import CanFind
 from syncd.core.nouns import (
     Accepted,
     Change,
@@ -25,7 +26,7 @@ from syncd.core.state import Link, Record
 from syncd.engine.apply import apply, incoming
 from syncd.engine.batch import Hold, Note
 from syncd.engine.save import hold, linked, park_notes
-from syncd.engine.world import Stream, World
+from syncd.engine.world import Doubt, Stream, World
 from syncd.store import queues
 from syncd.store.rows import insert_links, load_records, update_links, update_records
 from syncd.store.sends import Send, end_send
@@ -72,7 +73,7 @@ async def settle(
             push_id = todo.push.push_id if todo.push else 0
             result = by_id.get(push_id, Uncertain(push_id, "the answer left this record out"))
             todo.record = fresh.get(todo.record.record_id, todo.record)
-            _one(world, stream, out, todo, result)
+            _one(world, stream, send, out, todo, result)
         await _save(tx, world, stream, send, out)
     world.land(send)
     for remote_id, sent in out.sent:
@@ -81,7 +82,9 @@ async def settle(
     return len(out.through)
 
 
-def _one(world: World, stream: Stream, out: Settlement, todo: Todo, result: PushResult) -> None:
+def _one(
+    world: World, stream: Stream, send: Send, out: Settlement, todo: Todo, result: PushResult
+) -> None:
     match result:
         case Accepted():
             _accepted(stream, out, todo, result)
@@ -97,7 +100,7 @@ def _one(world: World, stream: Stream, out: Settlement, todo: Todo, result: Push
         case Deferred():
             _later(world, stream, out, todo)
         case Uncertain():
-            _uncertain(world, stream, out, todo, result)
+            _uncertain(world, stream, out, todo, send)
 
 
 def _accepted(stream: Stream, out: Settlement, todo: Todo, answer: Accepted) -> None:
@@ -168,18 +171,33 @@ def _later(world: World, stream: Stream, out: Settlement, todo: Todo) -> None:
         out.notes.append(Note("keeps_failing", message, None, todo.record.record_id, None, "out"))
 
 
-def _uncertain(world: World, stream: Stream, out: Settlement, todo: Todo, result: Uncertain) -> None:
+def _uncertain(world: World, stream: Stream, out: Settlement, todo: Todo, send: Send) -> None:
     """The answer was lost. An update is read again; a create is tried again only under a key of ours."""
     if todo.link is not None:
         out.done += todo.outbox
         out.links.append(uncertain(todo.link, todo.due.fields, todo.due.versions))
         out.holds.append(Hold(todo.link.remote_id, "repush", None))
         return
-    if stream.can.upsert_key or stream.can.client_ids:
+    record_id = todo.record.record_id
+    if idempotent(stream):
         _later(world, stream, out, todo)
+        return
+    if findable(stream):
+        at = world.clock.monotonic() + stream.can.find_lag
+        world.doubts[stream.id, record_id] = Doubt(send.batch, at)
         return
     out.done += todo.outbox
     out.notes.append(create_unknown(stream, todo.record.record_id))
+
+
+def idempotent(stream: Stream) -> bool:
+    """Whether the same create, sent twice, gives one record."""
+    return stream.can.client_ids or (stream.can.upsert_key and stream.settings.key_field is not None)
+
+
+def findable(stream: Stream) -> bool:
+    """Whether a record can be looked up by our key."""
+    return stream.settings.key_field is not None and isinstance(stream.connector, CanFind)
 
 
 def create_unknown(stream: Stream, record_id: int) -> Note:
@@ -193,7 +211,8 @@ def create_unknown(stream: Stream, record_id: int) -> Note:
 
 
 async def _save(tx: Tx, world: World, stream: Stream, send: Send, out: Settlement) -> None:
-    await end_send(tx, send.batch)
+    if not any(doubt.batch == send.batch for doubt in world.doubts.values()):
+        await end_send(tx, send.batch)
     await queues.drop_outbox(tx, out.done)
     await insert_links(tx, stream.names, out.new_links)
     await update_links(tx, stream.names, out.links)

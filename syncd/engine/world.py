@@ -74,6 +74,10 @@ class Bells:
     push: dict[int, asyncio.Event] = field(default_factory=dict)
     inbox: dict[int, asyncio.Event] = field(default_factory=dict)
 
+    def add(self, stream: int) -> None:
+        self.push[stream] = asyncio.Event()
+        self.inbox[stream] = asyncio.Event()
+
     def ring_push(self, streams: Sequence[int]) -> None:
         for stream in streams:
             self.push[stream].set()
@@ -95,6 +99,17 @@ class Counters:
     conflicts: int = 0
     parked: int = 0
     retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A create whose answer was lost, where our key can only be looked for.
+
+    `batch` is its unsettled send; not before `at` (seconds, monotonic) does a look-up count.
+    """
+
+    batch: int
+    at: float
 
 
 @dataclass(slots=True)
@@ -119,6 +134,7 @@ class World:
     queued: dict[tuple[int, str], Mapping[str, Any]] = field(default_factory=dict)
     refetch: set[tuple[int, str]] = field(default_factory=set)
     sent: dict[tuple[int, str], list[Sent]] = field(default_factory=dict)
+    doubts: dict[tuple[int, int], Doubt] = field(default_factory=dict)
     parked: set[int] = field(default_factory=set)
     tries: dict[tuple[int, int], int] = field(default_factory=dict)
 
@@ -140,6 +156,8 @@ class World:
 
     def land(self, send: Send) -> None:
         """The call is settled: what waited for it may be looked at."""
+        if not self.flying.intersection((send.stream, item.record_id) for item in send.items):
+            return  # landed already
         for item in send.items:
             self.flying.discard((send.stream, item.record_id))
             if item.remote_id is not None:

@@ -342,3 +342,20 @@ class SweepSeen(SQLModel, table=True):
     remote_id: str = _key(Text)
     stream: int = _key(SmallInteger)
     __table_args__: ClassVar[Any] = ({"prefixes": ["UNLOGGED"]},)
+
+
+class CommandRow(SQLModel, table=True):
+    """What a person asked for: written by the CLI or a page, done by the daemon (DESIGN §1.13).
+
+    `done` is null while it waits; then `result` says in a sentence what came of it.
+    """
+
+    __tablename__ = "commands"
+    command: int = _key()
+    name: str = _col(Text)
+    args: Any = _json()
+    at: datetime = _now()
+    done: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    ok: bool | None = Field(default=None, sa_column_kwargs={"nullable": True})
+    result: str | None = _col(Text, null=True)
+    __table_args__ = (Index("commands_waiting", "command", postgresql_where=text("done is null")),)

@@ -1,0 +1,140 @@
+"""Make the engine's world of a configuration: register its streams and layouts in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from conflict.deletes import Against, Policy
+from conflict.rules import RuleBook
+from connectors.base import CanFetch, Connector
+from syncd.config import KindSettings, KindSystemSettings, Settings
+from syncd.core.clock import Clock
+from syncd.core.types import Ref
+from syncd.engine.world import Counters, Kind, Stream, World
+from syncd.store.rows import LinkNames
+from syncd.store.store import Store, Tx
+
+
+async def build_world(
+    store: Store, settings: Settings, connectors: Mapping[str, Connector], clock: Clock
+) -> World:
+    """The world of `settings`, whose maps were compiled with the remotes' schemas.
+
+    `connectors` are by system name. Streams keep their number for ever: system, kind and object name it.
+    """
+    async with store.write(numbers=100) as tx:
+        config = await _config(tx, settings)
+        streams: dict[int, Stream] = {}
+        kinds: dict[str, Kind] = {}
+        for kind in settings.kinds.values():
+            mine = [
+                await _stream(tx, settings, kind, spec, connectors[spec.system])
+                for spec in kind.systems.values()
+            ]
+            streams.update({stream.id: stream for stream in mine})
+            kinds[kind.name] = _kind(kind, mine)
+    world = World(store, clock, config, streams, kinds)
+    for number in streams:
+        world.counters[number] = Counters()
+        world.bells.add(number)
+    return world
+
+
+async def _config(tx: Tx, settings: Settings) -> int:
+    """The number of this configuration, the same as before where it means the same."""
+    found = await tx.fetchval("select config from configs where hash = $1", settings.config_hash)
+    if found is not None:
+        return int(found)
+    number = int(await tx.fetchval("select coalesce(max(config), 0) + 1 from configs"))
+    body = orjson.dumps(settings.written, default=str)
+    sql = "insert into configs (config, hash, body) values ($1, $2, $3)"
+    await tx.execute(sql, number, settings.config_hash, body)
+    return number
+
+
+async def _stream(
+    tx: Tx, settings: Settings, kind: KindSettings, spec: KindSystemSettings, connector: Connector
+) -> Stream:
+    number = await _stream_number(tx, spec.system, kind.name, spec.object)
+    layout = await _layout(tx, number, spec)
+    rows = await tx.fetch("select layout, fields from layouts where stream = $1", number)
+    layouts = {row["layout"]: tuple(orjson.loads(row["fields"])) for row in rows}
+    can = connector.capabilities
+    guard = spec.guard or settings.systems[spec.system].guard or _best_guard(connector)
+    return Stream(
+        number,
+        spec.system,
+        kind.name,
+        spec.object,
+        spec.map,
+        LinkNames(number, spec.system, spec.object, layouts, layout),
+        connector,
+        can,
+        spec,
+        guard,
+        _remote_refs(spec),
+        frozenset(spec.map.remote_fields),
+    )
+
+
+def _best_guard(connector: Connector) -> str:
+    if connector.capabilities.compare_and_set:
+        return "compare"
+    return "read" if isinstance(connector, CanFetch) else "none"
+
+
+def _remote_refs(spec: KindSystemSettings) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in spec.map.entries:
+        for target in entry.refs.values():
+            found.update(dict.fromkeys(entry.remote, target))
+    return found
+
+
+async def _stream_number(tx: Tx, system: str, kind: str, object: str) -> int:
+    sql = "select stream from streams where system = $1 and kind = $2 and object = $3"
+    found = await tx.fetchval(sql, system, kind, object)
+    if found is not None:
+        return int(found)
+    sql = """insert into streams (stream, system, kind, object)
+    values ((select coalesce(max(stream), 0) + 1 from streams), $1, $2, $3) returning stream"""
+    return int(await tx.fetchval(sql, system, kind, object))
+
+
+async def _layout(tx: Tx, stream: int, spec: KindSystemSettings) -> int:
+    sql = "select layout from layouts where hash = $1 and stream = $2"
+    found = await tx.fetchval(sql, spec.map.hash, stream)
+    if found is not None:
+        return int(found)
+    sql = """insert into layouts (layout, stream, hash, fields)
+    values ((select coalesce(max(layout), 0) + 1 from layouts), $1, $2, $3) returning layout"""
+    return int(await tx.fetchval(sql, stream, spec.map.hash, orjson.dumps(spec.map.remote_fields)))
+
+
+def _kind(kind: KindSettings, streams: list[Stream]) -> Kind:
+    refs: dict[str, str] = {
+        name: field.kind for name, field in kind.field_types.items() if isinstance(field, Ref)
+    }
+    return Kind(
+        kind.name,
+        RuleBook(kind.rules),
+        kind.matcher,
+        Policy(kind.deletes.policy),
+        Against(kind.deletes.against_edit),
+        kind,
+        streams,
+        refs,
+    )
+
+
+def in_order(kinds: Mapping[str, Kind]) -> list[Kind]:
+    """The kinds so that what is pointed at comes first, as far as references have no cycle."""
+    done: list[Kind] = []
+    left: dict[str, Any] = dict(kinds)
+    while left:
+        ready = [k for k in left.values() if all(t not in left or t == k.name for t in k.refs.values())]
+        done += [left.pop(kind.name) for kind in ready or [next(iter(left.values()))]]
+    return done

@@ -1,0 +1,183 @@
+"""A person's words, carried out: conflicts decided, brakes released, parked items tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+
+from conflict.deletes import DELETE, RECORD, decide
+from conflict.verdict import Moved, verdict
+from syncd.core.errors import SyncdError
+from syncd.core.state import Record
+from syncd.engine.world import World
+from syncd.store import intents, queues
+from syncd.store.intents import Intent
+from syncd.store.rows import load_records, update_records
+from syncd.store.store import Tx
+
+Done = tuple[bool, str]
+
+
+class Commands:
+    """Picks up what people asked for, one at a time."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._handlers: Mapping[str, Callable[[Tx, Mapping[str, Any]], Awaitable[Done]]] = {
+            "decide": self._decide,
+            "retry": self._retry,
+            "drop": self._drop,
+            "release": self._release,
+            "discard": self._discard,
+            "sweep": self._sweep,
+        }
+
+    async def work(self) -> int:
+        """Carry out what waits; returns how many requests there were."""
+        async with self.world.store.read() as con:
+            waiting = await intents.waiting(con)
+        for intent in waiting:
+            async with self.world.store.write(numbers=10_000) as tx:
+                ok, result = await self._carry_out(tx, intent)
+                await intents.done(tx, intent, ok=ok, result=result)
+                tx.after_commit(lambda: self.world.bells.ring_push(list(self.world.streams)))
+        return len(waiting)
+
+    async def _carry_out(self, tx: Tx, intent: Intent) -> Done:
+        handler = self._handlers.get(intent.name)
+        if handler is None:
+            return False, f"this daemon knows no request {intent.name}: is it older than the command?"
+        try:
+            return await handler(tx, intent.args)
+        except (SyncdError, Moved, KeyError, ValueError) as error:
+            return False, str(error) or type(error).__name__
+
+    # -- conflicts -----------------------------------------------------------------------------------
+
+    async def _decide(self, tx: Tx, args: Mapping[str, Any]) -> Done:
+        """`conflict`, and `candidate` (an index) or `value`; `saw` are the versions that were shown."""
+        sql = "select record_id, field, state, candidates from conflicts where conflict = $1"
+        row = await tx.fetchrow(sql, args["conflict"])
+        if row is None or row["state"] != "open":
+            return False, "there is no open conflict of that number; `syncd conflicts` lists them"
+        candidates = orjson.loads(row["candidates"])
+        value = args["value"] if "value" in args else candidates[args["candidate"]]["value"]
+        saw = args.get("saw", [c["version"] for c in candidates])
+        record = (await load_records(tx, [row["record_id"]]))[row["record_id"]]
+        try:
+            after = self._verdict(record, row["field"], value, saw)
+        except Moved:
+            return False, "it has other candidates now than you were shown; look again and decide anew"
+        await self._write(tx, record, after, {row["field"]: value} if row["field"] else {})
+        said = orjson.dumps({"rule": "person", "winner": args.get("candidate"), "value": value})
+        sql = "update conflicts set state = 'decided', closed = now(), verdict = $2 where conflict = $1"
+        await tx.execute(sql, args["conflict"], said)
+        return True, "decided; every system that holds another value is told"
+
+    def _verdict(self, record: Record, field: str, value: Any, saw: list[int]) -> Record:
+        if field == RECORD:
+            return decide(record, delete=value == DELETE)
+        now = self.world.clock.now().timestamp()
+        return verdict(record, field, value, saw, time=now, event=self.world.store.seq())
+
+    async def _write(self, tx: Tx, old: Record, new: Record, changes: Mapping[str, Any]) -> None:
+        await update_records(tx, [(old.version, new)])
+        row = (new.record_id, new.version, "person", 0, self.world.config, orjson.dumps(changes))
+        columns = ("record_id", "version", "system", "event", "config", "changes")
+        await tx.copy_records_to_table("versions", records=[row], columns=columns)
+        if not self.world.kinds[new.kind].matcher.fields.isdisjoint(changes):
+            await self._rekey(tx, new)
+        await self._behind(tx, [new.record_id], new.kind)
+
+    async def _rekey(self, tx: Tx, record: Record) -> None:
+        await tx.execute("delete from match_keys where record_id = $1", record.record_id)
+        keys = set(self.world.kinds[record.kind].matcher.keys(record.fields))
+        rows = [(key, record.kind, record.record_id) for key in keys]
+        columns = ("key", "kind", "record_id")
+        await tx.copy_records_to_table("match_keys", records=rows, columns=columns)
+
+    async def _behind(self, tx: Tx, records: list[int], kind: str) -> None:
+        streams = [s for s in self.world.kinds[kind].streams if s.writes]
+        pairs = [(stream.id, record) for stream in streams for record in records]
+        await queues.add_outbox(tx, self.world.store, pairs)
+
+    # -- parked --------------------------------------------------------------------------------------
+
+    async def _retry(self, tx: Tx, args: Mapping[str, Any]) -> Done:
+        """`parked`: send it, or read it, once more."""
+        row = await tx.fetchrow("delete from parked where parked = $1 returning *", args["parked"])
+        if row is None:
+            return False, "there is no parked item of that number; `syncd parked` lists them"
+        if row["direction"] == "out" and row["record_id"] is not None:
+            sql = "update links set extras = null where record_id = $1 and stream = $2 and extras is not null"
+            await tx.execute(sql, row["record_id"], row["stream"])
+            pairs = [(row["stream"], row["record_id"])]
+            await queues.add_outbox(tx, self.world.store, pairs, approved=True)
+        elif row["remote_id"] is not None:
+            fetch = (self.world.store.seq(), row["stream"], row["remote_id"], "entry", 0, None, None, None)
+            await queues.add_inbox(tx, [fetch])
+            tx.after_commit(lambda: self.world.bells.ring_inbox(row["stream"]))
+        return True, "it is tried again"
+
+    async def _drop(self, tx: Tx, args: Mapping[str, Any]) -> Done:
+        """`parked`: take it off the list; nothing else changes."""
+        status = await tx.execute("delete from parked where parked = $1", args["parked"])
+        found = status != "DELETE 0"
+        return found, "taken off the list" if found else "there is no parked item of that number"
+
+    # -- brakes --------------------------------------------------------------------------------------
+
+    async def _release(self, tx: Tx, args: Mapping[str, Any]) -> Done:
+        """`brake`: let what it holds go, except records that changed since."""
+        brake = await self._end_brake(tx, args["brake"], "released")
+        sql = """delete from held h using records r where h.brake = $1 and r.record_id = h.record_id
+        returning h.record_id, r.version = h.version as same"""
+        rows = await tx.fetch(sql, args["brake"])
+        same = [(brake["stream"], row["record_id"]) for row in rows if row["same"]]
+        moved = [(brake["stream"], row["record_id"]) for row in rows if not row["same"]]
+        await queues.add_outbox(tx, self.world.store, same, approved=True)
+        await queues.add_outbox(tx, self.world.store, moved)
+        said = f"{len(same)} released"
+        return True, said + (f"; {len(moved)} changed meanwhile and are judged anew" if moved else "")
+
+    async def _discard(self, tx: Tx, args: Mapping[str, Any]) -> Done:
+        """`brake` and `how`: `take_theirs` (deletes: the record lives on), `detach` (left alone for good)."""
+        brake = await self._end_brake(tx, args["brake"], "discarded")
+        sql = "delete from held where brake = $1 returning record_id"
+        ids = [row["record_id"] for row in await tx.fetch(sql, args["brake"])]
+        if args.get("how", "detach") == "take_theirs" and brake["op"] == "delete":
+            for record in (await load_records(tx, ids)).values():
+                await self._write(tx, record, decide(record, delete=False), {})
+            return True, f"{len(ids)} records are kept; where they were deleted the copy stays gone"
+        await self._detach(tx, brake["stream"], ids)
+        return True, f"{len(ids)} records are detached from {self.world.streams[brake['stream']].system}"
+
+    async def _detach(self, tx: Tx, stream: int, ids: list[int]) -> None:
+        sql = "update links set state = 'detached' where record_id = any($1::bigint[]) and stream = $2"
+        await tx.execute(sql, ids, stream)
+        sql = """insert into links
+        (remote_id, stream, record_id, state, evidence, layout, agreed, shadow)
+        select 'detached:' || r, $2, r, 'detached', 0, $3, '[0]', $4 from unnest($1::bigint[]) r
+        where not exists (select from links l where l.record_id = r and l.stream = $2)"""
+        names = self.world.streams[stream].names
+        blank = orjson.dumps([{"$": "absent"}] * len(names.fields))
+        await tx.execute(sql, ids, stream, names.layout, blank)
+
+    async def _end_brake(self, tx: Tx, number: int, how: str) -> Any:
+        sql = """update brakes set ended = $2, verdict = $3 where brake = $1 and ended is null
+        returning stream, op"""
+        row = await tx.fetchrow(sql, number, self.world.clock.now(), how)
+        if row is None:
+            raise SyncdError("there is no pulled brake of that number; `syncd brakes` lists them")
+        return row
+
+    # -- sweeps --------------------------------------------------------------------------------------
+
+    async def _sweep(self, tx: Tx, args: Mapping[str, Any]) -> Done:
+        """Scan every stream of `system` (or all) at the next occasion."""
+        streams = [s.id for s in self.world.streams.values() if args.get("system") in (None, s.system)]
+        sql = "update streams set swept_at = '-infinity' where stream = any($1::smallint[])"
+        await tx.execute(sql, streams)
+        return True, f"{len(streams)} sweeps begin"

@@ -1,0 +1,210 @@
+"""The engine: every stream's loops, started together, stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from loguru import logger
+
+from connectors.base import CanBell
+from syncd.config import Settings
+from syncd.core.errors import StoreUnavailable
+from syncd.engine.build import in_order
+from syncd.engine.commands import Commands
+from syncd.engine.gatekeeper import Gatekeeper
+from syncd.engine.inbox import Inbox
+from syncd.engine.intake import Intake
+from syncd.engine.push import Pusher
+from syncd.engine.recover import recover
+from syncd.engine.supervise import Loop, supervise
+from syncd.engine.sweep import Sweeper
+from syncd.engine.world import Stream, World
+
+LOOK_AGAIN = 1.0
+"""Seconds between looks at the queues when no bell rang: other processes' intents have none."""
+
+
+class Engine:
+    """Runs a world. `drain_seconds` is how long a stop waits for what is under way."""
+
+    def __init__(
+        self,
+        world: World,
+        settings: Settings,
+        keepers: Mapping[str, Gatekeeper],
+        *,
+        drain_seconds: float = 8.0,
+    ) -> None:
+        self.world, self.keepers = world, keepers
+        self.drain_seconds = drain_seconds
+        self.stopping = asyncio.Event()
+        self.caught_up = asyncio.Event()
+        self.loops: list[Loop] = []
+        self._polls: dict[int, asyncio.Event] = {number: asyncio.Event() for number in world.streams}
+        self._settings = settings
+        self._firsts = dict.fromkeys(world.streams, False)
+
+    async def run(self) -> None:
+        """Recover, then run every loop until `stop`; raises when the store or the lease is lost."""
+        left = await recover(self.world)
+        if left:
+            logger.warning("{} write calls were open when the last run ended; they are looked into", left)
+        self.loops = self._make_loops()
+        tasks = [
+            asyncio.create_task(supervise(loop, self.world.clock, self.stopping), name=loop.name)
+            for loop in self.loops
+        ]
+        tasks.append(asyncio.create_task(self.world.store.renew(), name="lease"))
+        tasks += [asyncio.create_task(self._listen(system), name=f"bell {system}") for system in self._rung()]
+        try:
+            await self._until_stopped(tasks)
+        finally:
+            await self._end(tasks)
+
+    def stop(self) -> None:
+        """Ask all loops to end after what they are doing."""
+        self.stopping.set()
+
+    async def _until_stopped(self, tasks: list[asyncio.Task[Any]]) -> None:
+        stop = asyncio.create_task(self.stopping.wait())
+        done, _ = await asyncio.wait({stop, *tasks}, return_when=asyncio.FIRST_EXCEPTION)
+        stop.cancel()
+        for task in done - {stop}:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def _end(self, tasks: list[asyncio.Task[Any]]) -> None:
+        """Let loops finish their round; what does not end in time is cancelled and recovered next time."""
+        self.stopping.set()
+        loops = [task for task in tasks if task.get_name() in {loop.name for loop in self.loops}]
+        if loops:
+            await asyncio.wait(loops, timeout=self.drain_seconds)
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, StoreUnavailable):
+                logger.error("{}", result)
+
+    # -- the loops -----------------------------------------------------------------------------------
+
+    def _make_loops(self) -> list[Loop]:
+        loops = [Loop("commands", Commands(self.world).work, self._look_again)]
+        for kind in in_order(self.world.kinds):
+            for stream in kind.streams:
+                loops += self._stream_loops(stream)
+        return loops
+
+    def _stream_loops(self, stream: Stream) -> list[Loop]:
+        world, keeper = self.world, self.keepers[stream.system]
+        label = f"{stream.system}.{stream.kind}"
+        inbox = Inbox(world, stream, keeper)
+        loops = [Loop(f"inbox {label}", inbox.work, self._bell(world.bells.inbox[stream.id]))]
+        if stream.reads:
+            read = self._read_step(stream, Intake(world, stream, keeper))
+            loops.append(Loop(f"read {label}", read, self._poll(stream)))
+            sweep = Sweeper(world, stream, keeper).sweep
+            loops.append(Loop(f"sweep {label}", self._sweep_step(stream, sweep), self._after_a_while(stream)))
+        if stream.writes:
+            push = Pusher(world, stream, keeper).push
+            loops.append(Loop(f"push {label}", push, self._bell(world.bells.push[stream.id])))
+        return loops
+
+    def _read_step(self, stream: Stream, intake: Intake) -> Callable[[], Awaitable[object]]:
+        async def step() -> None:
+            await self._targets_first(stream)
+            await intake.read()
+            self._firsts[stream.id] = True
+            if all(done for number, done in self._firsts.items() if self.world.streams[number].reads):
+                self.caught_up.set()
+
+        return step
+
+    async def _targets_first(self, stream: Stream) -> None:
+        """Read what references point at before what points at it: fewer references wait."""
+        kind = self.world.kind_of(stream)
+        targets = (self.world.sibling(stream, target) for target in kind.refs.values())
+        wanted = [t.id for t in targets if t is not None and t.id != stream.id and t.reads]
+        while not self._firsts[stream.id] and not all(self._firsts[number] for number in wanted):
+            if self.stopping.is_set() or self._in_trouble(wanted):
+                return
+            await self.world.clock.sleep(0.02)
+
+    def _in_trouble(self, streams: list[int]) -> bool:
+        names = {f"read {self.world.streams[n].system}.{self.world.streams[n].kind}" for n in streams}
+        return any(loop.health.failures for loop in self.loops if loop.name in names)
+
+    def _sweep_step(
+        self, stream: Stream, sweep: Callable[[], Awaitable[int]]
+    ) -> Callable[[], Awaitable[object]]:
+        async def step() -> None:
+            async with self.world.store.read() as con:
+                sql = "select swept_at from streams where stream = $1"
+                swept = await con.fetchval(sql, stream.id)
+            now = self.world.clock.now()
+            if not self._firsts[stream.id]:
+                return
+            if swept is None:
+                await self._mark_swept(stream)  # the first read was a full one
+            elif not isinstance(swept, datetime) or (now - swept).total_seconds() >= stream.settings.sweep:
+                await sweep()
+
+        return step
+
+    async def _mark_swept(self, stream: Stream) -> None:
+        async with self.world.store.write(numbers=10) as tx:
+            sql = "update streams set swept_at = $2 where stream = $1"
+            await tx.execute(sql, stream.id, self.world.clock.now())
+
+    # -- waiting -------------------------------------------------------------------------------------
+
+    def _bell(self, bell: asyncio.Event) -> Callable[[], Awaitable[object]]:
+        async def wait() -> None:
+            await self._at_most(bell, LOOK_AGAIN)
+
+        return wait
+
+    def _poll(self, stream: Stream) -> Callable[[], Awaitable[object]]:
+        async def wait() -> None:
+            await self._at_most(self._polls[stream.id], stream.settings.poll)
+
+        return wait
+
+    async def _at_most(self, bell: asyncio.Event, seconds: float) -> None:
+        sleep = asyncio.ensure_future(self.world.clock.sleep(seconds))
+        ring = asyncio.ensure_future(bell.wait())
+        try:
+            await asyncio.wait({sleep, ring}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            ring.cancel()
+            await asyncio.gather(sleep, ring, return_exceptions=True)
+        bell.clear()
+
+    def _after_a_while(self, stream: Stream) -> Callable[[], Awaitable[object]]:
+        return lambda: self.world.clock.sleep(min(5.0, stream.settings.sweep))
+
+    async def _look_again(self) -> None:
+        await self.world.clock.sleep(LOOK_AGAIN / 2)
+
+    # -- bells of the remotes ------------------------------------------------------------------------
+
+    def _rung(self) -> list[str]:
+        streams = self.world.streams.values()
+        return sorted({s.system for s in streams if isinstance(s.connector, CanBell)})
+
+    async def _listen(self, system: str) -> None:
+        """A remote's bell starts its reads at once; when listening fails, polling goes on alone."""
+        mine = [s for s in self.world.streams.values() if s.system == system]
+        connector = mine[0].connector
+        while isinstance(connector, CanBell) and not self.stopping.is_set():
+            try:
+                await connector.bell()
+            except Exception as error:
+                name = type(error).__name__
+                logger.warning("the bell of {} fell silent ({}); polling goes on", system, name)
+                await self.world.clock.sleep(5.0)
+            for stream in mine:
+                self._polls[stream.id].set()

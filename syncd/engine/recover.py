@@ -1,0 +1,71 @@
+"""After a start: what the last run left open is uncertain, and what waits is known again."""
+
+from __future__ import annotations
+
+import orjson
+
+from conflict.settle import uncertain
+from syncd.core.nouns import PushOp
+from syncd.engine.batch import Hold
+from syncd.engine.save import hold, park_notes
+from syncd.engine.settle import create_unknown, findable, idempotent
+from syncd.engine.world import Doubt, Stream, World
+from syncd.store import queues
+from syncd.store.rows import load_links, update_links
+from syncd.store.sends import Send, SentItem, end_send, open_sends
+from syncd.store.store import Tx
+
+
+async def recover(world: World) -> int:
+    """Settle the calls that a crash left open; returns how many there were."""
+    await _remember_waiting(world)
+    async with world.store.read() as con:
+        sends = [send for send in await open_sends(con) if send.stream in world.streams]
+    for send in sends:
+        stream = world.streams[send.stream]
+        async with world.store.write(numbers=4 * len(send.items) + 100) as tx:
+            keep = await _reopen(tx, world, stream, send)
+            if not keep:
+                await end_send(tx, send.batch)
+    return len(sends)
+
+
+async def _remember_waiting(world: World) -> None:
+    async with world.store.read() as con:
+        for row in await con.fetch("select stream, remote_id, reason, change from inbox order by seq"):
+            place = (row["stream"], row["remote_id"])
+            if row["change"] is None:
+                world.refetch.add(place)
+            else:
+                world.queued[place] = orjson.loads(row["change"])["fields"]
+        parked = await con.fetch("select distinct stream from parked")
+    world.parked = {row["stream"] for row in parked}
+
+
+async def _reopen(tx: Tx, world: World, stream: Stream, send: Send) -> bool:
+    """Whether the intent is to be kept: creates that must be looked for before they are tried again."""
+    links = await load_links(tx, stream.names, [item.record_id for item in send.items])
+    if send.op is not PushOp.CREATE:
+        known = [item for item in send.items if item.record_id in links]
+        if send.op is PushOp.UPDATE:
+            doubtful = [uncertain(links[i.record_id], i.fields, i.versions) for i in known]
+            await update_links(tx, stream.names, doubtful)
+        await queues.drop_outbox(tx, [seq for item in known for seq in item.outbox])
+        holds = [Hold(links[i.record_id].remote_id, "repush", None) for i in known]
+        await hold(tx, world, stream.id, 0, holds)
+        return False
+    return await _reopen_creates(tx, world, stream, send, [i for i in send.items if i.record_id not in links])
+
+
+async def _reopen_creates(
+    tx: Tx, world: World, stream: Stream, send: Send, items: list[SentItem]
+) -> bool:
+    if idempotent(stream) or not items:
+        return False  # the outbox rows are still there, and the same create gives the same record
+    if findable(stream):
+        at = world.clock.monotonic() + stream.can.find_lag
+        world.doubts.update({(stream.id, i.record_id): Doubt(send.batch, at) for i in items})
+        return True
+    await queues.drop_outbox(tx, [seq for item in items for seq in item.outbox])
+    await park_notes(tx, world, stream.id, [create_unknown(stream, i.record_id) for i in items])
+    return False

@@ -1,0 +1,101 @@
+"""Loops that stay alive: an error is logged once, waited out with back-off, and the loop goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from loguru import logger
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
+
+from syncd.core.clock import Clock
+from syncd.core.errors import CursorLost, Fenced, NeedsOperator, RetryLater, StoreUnavailable, SyncdError
+
+LONGEST_WAIT = 60.0
+
+
+@dataclass(slots=True)
+class Health:
+    """How a loop fares, for `/readyz` and `syncd status`. `trouble` is a sentence, None when all is well."""
+
+    name: str
+    trouble: str | None = None
+    failures: int = 0
+    rounds: int = 0
+
+
+@dataclass(slots=True)
+class Loop:
+    """One supervised loop: `step` does a round; `wait` comes back when there may be more to do."""
+
+    name: str
+    step: Callable[[], Awaitable[object]]
+    wait: Callable[[], Awaitable[object]]
+    health: Health = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.health = Health(self.name)
+
+
+async def supervise(loop: Loop, clock: Clock, stopping: asyncio.Event) -> None:
+    """Run rounds until stopped. Only the loss of the store or of the lease gets out."""
+    retrying = AsyncRetrying(
+        sleep=clock.sleep,
+        wait=_Wait(),
+        retry=retry_if_exception(_may_go_on),
+        before_sleep=lambda state: _note(loop.health, state),
+        reraise=True,
+    )
+    while not stopping.is_set():
+        await retrying(loop.step)
+        loop.health.rounds += 1
+        if loop.health.trouble is not None:
+            logger.info("{} is back", loop.name)
+            loop.health.trouble, loop.health.failures = None, 0
+        await _either(loop.wait(), stopping)
+
+
+async def _either(waiting: Awaitable[object], stopping: asyncio.Event) -> None:
+    """Wait for one or for the end, whichever comes first."""
+    tasks = {asyncio.ensure_future(waiting), asyncio.ensure_future(stopping.wait())}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _may_go_on(error: BaseException) -> bool:
+    return isinstance(error, Exception) and not isinstance(error, Fenced | StoreUnavailable)
+
+
+class _Wait(wait_exponential_jitter):
+    """Exponential with jitter; a remote's own wish is honoured, a person is waited for patiently."""
+
+    def __init__(self) -> None:
+        super().__init__(initial=0.2, max=LONGEST_WAIT, jitter=0.2)
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        if isinstance(error, CursorLost):
+            return 0.0
+        if isinstance(error, RetryLater) and error.after is not None:
+            return min(error.after, 3600.0)
+        return float(super().__call__(retry_state))
+
+
+def _note(health: Health, state: RetryCallState) -> None:
+    """Say it once when trouble begins or changes; values never reach the log."""
+    error = state.outcome.exception() if state.outcome else None
+    health.failures += 1
+    said = str(error) if isinstance(error, SyncdError) else f"{type(error).__name__} (a bug; see the log)"
+    if said == health.trouble:
+        return
+    health.trouble = said
+    if isinstance(error, SyncdError):
+        level = "ERROR" if isinstance(error, NeedsOperator) else "WARNING"
+        logger.log(level, "{}: {}", health.name, said)
+    else:
+        logger.opt(exception=error).error("{} failed unexpectedly", health.name)
