@@ -1,0 +1,1 @@
+"""The engine, stepped by hand on real databases."""

@@ -1,0 +1,109 @@
+"""The engine on real databases, stepped by hand: what a daemon's loops do, in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from connectors.base import Connector, ObjectSpec
+from connectors.registry import available, load
+from syncd.config import ConnectorOptions, Settings, with_schemas
+from syncd.config import load as load_settings
+from syncd.core.clock import Clock, SystemClock
+from syncd.engine.build import build_world, in_order
+from syncd.engine.commands import Commands
+from syncd.engine.gatekeeper import Gatekeeper
+from syncd.engine.inbox import Inbox
+from syncd.engine.intake import Intake
+from syncd.engine.push import Pusher
+from syncd.engine.recover import recover
+from syncd.engine.sweep import Sweeper
+from syncd.engine.world import Stream, World
+from syncd.store.store import Store
+
+
+def options() -> dict[str, ConnectorOptions]:
+    """The option models of the installed connectors."""
+    return {
+        name: ConnectorOptions(entry.factory.OPTIONS, entry.factory.OBJECT_OPTIONS)
+        for name, entry in available().items()
+        if entry.factory is not None
+    }
+
+
+def specs(settings: Settings, system: str) -> list[ObjectSpec]:
+    """What the configuration wants of one system's objects."""
+    return [
+        ObjectSpec(spec.object, spec.map.remote_fields, spec.key_field, spec.object_options)
+        for kind in settings.kinds.values()
+        for spec in kind.systems.values()
+        if spec.system == system
+    ]
+
+
+class Rig:
+    """A world with its parts at hand."""
+
+    def __init__(self, world: World, settings: Settings, connectors: Mapping[str, Connector]) -> None:
+        self.world, self.settings, self.connectors = world, settings, connectors
+        self.keepers = {name: Gatekeeper(name, world.clock) for name in settings.systems}
+        self.streams = [stream for kind in in_order(world.kinds) for stream in kind.streams]
+        self.intakes = {s.id: Intake(world, s, self.keepers[s.system]) for s in self.streams}
+        self.pushers = {s.id: Pusher(world, s, self.keepers[s.system]) for s in self.streams}
+        self.inboxes = {s.id: Inbox(world, s, self.keepers[s.system]) for s in self.streams}
+        self.commands = Commands(world)
+
+    @classmethod
+    async def make(cls, store: Store, config: Path, clock: Clock | None = None) -> Rig:
+        """Load `config`, connect, describe, build, recover."""
+        settings = load_settings(config, options(), {})
+        connectors: dict[str, Connector] = {
+            name: load(system.connector)(name, system.connector_settings(), specs(settings, name))
+            for name, system in settings.systems.items()
+        }
+        schemas = {name: await connector.describe() for name, connector in connectors.items()}
+        settings = with_schemas(settings, schemas)
+        world = await build_world(store, settings, connectors, clock or SystemClock())
+        await recover(world)
+        return cls(world, settings, connectors)
+
+    async def aclose(self) -> None:
+        for connector in self.connectors.values():
+            await connector.aclose()
+
+    def stream(self, system: str, kind: str) -> Stream:
+        """The stream of a kind in a system."""
+        return next(s for s in self.streams if (s.system, s.kind) == (system, kind))
+
+    async def read(self) -> int:
+        """Read every stream to its end; returns how many changes did something."""
+        return sum([await self.intakes[s.id].read() for s in self.streams if s.reads])
+
+    async def work(self) -> int:
+        """Work off the inboxes and write what is behind, once each."""
+        done = await self.commands.work()
+        for stream in self.streams:
+            done += await self.inboxes[stream.id].work()
+        for stream in self.streams:
+            if stream.writes:
+                done += await self.pushers[stream.id].push()
+        return done
+
+    async def settle(self, rounds: int = 30) -> int:
+        """Read and work until a whole round does nothing; returns the number of pushes accepted."""
+        before = self.pushed()
+        for _ in range(rounds):
+            if not await self.read() + await self.work():
+                return self.pushed() - before
+        raise AssertionError("the systems never came to rest")
+
+    def pushed(self) -> int:
+        return sum(counters.pushed for counters in self.world.counters.values())
+
+    async def sweep(self) -> int:
+        """Sweep every stream."""
+        did = 0
+        for s in self.streams:
+            if s.reads:
+                did += await Sweeper(self.world, s, self.keepers[s.system]).sweep()
+        return did
