@@ -250,11 +250,21 @@ def _see_value(
         if no_base and is_blank(ours):
             work.take(name, theirs)
             return
-    seen = 0 if no_base else agreed
-    rivals = [c for c in work.heads(name) if c.version > seen and c.system != work.link.system]
+    rivals = _rivals(work, name, seen=0 if no_base else agreed)
     if rivals:
         contest(work, name, rivals, work.theirs(theirs, timed=not no_base), base, book)
         if entry.direction is Direction.IN:
             work.settle_head(name)  # nothing will ever be written over what they hold
     else:
         work.take(name, theirs)
+
+
+def _rivals(work: Work, name: str, *, seen: int) -> list[Candidate]:
+    """The values that this remote had not seen. While its own is among them, it has seen none of the others.
+
+    So what stands by this remote's word does not shield its next edit from those that lost to it: that would
+    make the order of arrival matter.
+    """
+    heads, system = work.heads(name), work.link.system
+    own = any(c.system == system for c in heads)
+    return [c for c in heads if c.system != system and (own or c.version > seen)]

@@ -111,6 +111,7 @@ class Model:
         self.sent: dict[str, list[Sent]] = {name: [] for name in names}
         self.doubt: dict[str, int] = {}
         self.complete = dict.fromkeys(names, 0)
+        self.told = dict.fromkeys(names, -1)
         based = self.random.random() < 0.8
         self._first_values(based)
         self.copies = set() if based else set(self.history.field_of)
@@ -232,6 +233,8 @@ class Model:
             told = {key: v for key, v in read.change.fields.items() if self.random.random() < 0.5}
             read.change = replace(read.change, fields=told, partial=True)
             self.happened["partial read"] += 1
+        else:
+            self.told[name] = self.remotes[name].version
         self.reads[name].append(read)
 
     def _deliver(self, name: str) -> None:
@@ -406,6 +409,11 @@ class Model:
         before = dict(remote.values)
         if not remote.write(flight.due.fields, flight.expected, self.now, late=late):
             return False
+        self.faults += [
+            f"sent {remote.name}.{key}, which was there and known"
+            for key, value in flight.due.fields.items()
+            if flight.old_shadow.get(key) == value
+        ]
         if remote.quirks.guard == "compare":
             self.faults += _unseen_overwrites(remote, flight, before)
         if "Tags" in flight.due.fields:
@@ -499,7 +507,9 @@ class Model:
                 self._deliver(name)
                 self._work(name)
             self._land_late(everything=True)
-            self._see(name, self._snapshot(name, fetched=True))
+            if self.told[name] != self.remotes[name].version:  # the feed tells each state, but only once
+                self.told[name] = self.remotes[name].version
+                self._see(name, self._snapshot(name))
         for name in self.remotes:
             self._work(name)
         return bool(self.flights) or any(self.fetch.values()) or any(self.held.values()) or self._behind()
