@@ -178,6 +178,6 @@ class Commands:
     async def _sweep(self, tx: Tx, args: Mapping[str, Any]) -> Done:
         """Scan every stream of `system` (or all) at the next occasion."""
         streams = [s.id for s in self.world.streams.values() if args.get("system") in (None, s.system)]
-        sql = "update streams set swept_at = '-infinity' where stream = any($1::smallint[])"
+        sql = "update streams set swept_at = 'epoch' where stream = any($1::smallint[])"
         await tx.execute(sql, streams)
         return True, f"{len(streams)} sweeps begin"

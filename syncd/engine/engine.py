@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -93,9 +93,12 @@ class Engine:
     def _make_loops(self) -> list[Loop]:
         loops = [Loop("commands", Commands(self.world).work, self._look_again)]
         for kind in in_order(self.world.kinds):
-            for stream in kind.streams:
+            for stream in self._awake(kind.streams):
                 loops += self._stream_loops(stream)
         return loops
+
+    def _awake(self, streams: Iterable[Stream]) -> list[Stream]:
+        return [stream for stream in streams if stream.id not in self.world.asleep]
 
     def _stream_loops(self, stream: Stream) -> list[Loop]:
         world, keeper = self.world, self.keepers[stream.system]
@@ -126,7 +129,8 @@ class Engine:
         """Read what references point at before what points at it: fewer references wait."""
         kind = self.world.kind_of(stream)
         targets = (self.world.sibling(stream, target) for target in kind.refs.values())
-        wanted = [t.id for t in targets if t is not None and t.id != stream.id and t.reads]
+        others = self._awake(t for t in targets if t is not None and t.id != stream.id)
+        wanted = [t.id for t in others if t.reads]
         while not self._firsts[stream.id] and not all(self._firsts[number] for number in wanted):
             if self.stopping.is_set() or self._in_trouble(wanted):
                 return
@@ -192,12 +196,12 @@ class Engine:
     # -- bells of the remotes ------------------------------------------------------------------------
 
     def _rung(self) -> list[str]:
-        streams = self.world.streams.values()
+        streams = self._awake(self.world.streams.values())
         return sorted({s.system for s in streams if isinstance(s.connector, CanBell)})
 
     async def _listen(self, system: str) -> None:
         """A remote's bell starts its reads at once; when listening fails, polling goes on alone."""
-        mine = [s for s in self.world.streams.values() if s.system == system]
+        mine = [s for s in self._awake(self.world.streams.values()) if s.system == system]
         connector = mine[0].connector
         while isinstance(connector, CanBell) and not self.stopping.is_set():
             try:

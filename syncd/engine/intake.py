@@ -47,6 +47,7 @@ class Intake:
             async with self.world.store.write() as tx:
                 await tx.execute(_CURSOR, self.stream.id, None)
             raise
+        self.world.counters[self.stream.id].read_at = self.world.clock.now()
         return did
 
     async def _paced(self, pages: AsyncIterator[Page]) -> AsyncIterator[tuple[Page, int]]:

@@ -20,7 +20,7 @@ async def recover(world: World) -> int:
     """Settle the calls that a crash left open; returns how many there were."""
     await _remember_waiting(world)
     async with world.store.read() as con:
-        sends = [send for send in await open_sends(con) if send.stream in world.streams]
+        sends = [send for send in await open_sends(con) if _runs(world, send)]
     for send in sends:
         stream = world.streams[send.stream]
         async with world.store.write(numbers=4 * len(send.items) + 100) as tx:
@@ -28,6 +28,11 @@ async def recover(world: World) -> int:
             if not keep:
                 await end_send(tx, send.batch)
     return len(sends)
+
+
+def _runs(world: World, send: Send) -> bool:
+    """What a sleeping stream left open stays open until its system can be asked."""
+    return send.stream in world.streams and send.stream not in world.asleep
 
 
 async def _remember_waiting(world: World) -> None:

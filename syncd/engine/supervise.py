@@ -41,14 +41,20 @@ class Loop:
 async def supervise(loop: Loop, clock: Clock, stopping: asyncio.Event) -> None:
     """Run rounds until stopped. Only the loss of the store or of the lease gets out."""
     retrying = AsyncRetrying(
-        sleep=clock.sleep,
+        sleep=lambda seconds: _either(clock.sleep(seconds), stopping),
+        stop=lambda _: stopping.is_set(),
         wait=_Wait(),
         retry=retry_if_exception(_may_go_on),
         before_sleep=lambda state: _note(loop.health, state),
         reraise=True,
     )
     while not stopping.is_set():
-        await retrying(loop.step)
+        try:
+            await retrying(loop.step)
+        except Exception as error:
+            if stopping.is_set() and _may_go_on(error):
+                return
+            raise
         loop.health.rounds += 1
         if loop.health.trouble is not None:
             logger.info("{} is back", loop.name)

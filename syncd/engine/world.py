@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from conflict.deletes import Against, Policy
@@ -88,7 +89,10 @@ class Bells:
 
 @dataclass(slots=True)
 class Counters:
-    """What this process did since it began, for metrics and the benchmark."""
+    """What this process did since it began, for metrics and the benchmark.
+
+    `read_at` is when a read last came to its end, None before the first.
+    """
 
     read: int = 0
     dropped: int = 0
@@ -99,6 +103,7 @@ class Counters:
     conflicts: int = 0
     parked: int = 0
     retries: int = 0
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,8 @@ class World:
 
     `flying` holds (stream, record id) of writes under way, `flying_ids` the same by remote id. `creating`
     counts open creates per stream. `queued` keeps, per (stream, remote id), the newest change that waits
-    in the inbox; `refetch` the ids that are to be read again.
+    in the inbox; `refetch` the ids that are to be read again. `asleep` are streams whose system cannot be
+    used yet: what they are owed queues up, and nothing of theirs runs.
     """
 
     store: Store
@@ -137,6 +143,7 @@ class World:
     doubts: dict[tuple[int, int], Doubt] = field(default_factory=dict)
     parked: set[int] = field(default_factory=set)
     tries: dict[tuple[int, int], int] = field(default_factory=dict)
+    asleep: set[int] = field(default_factory=set)
 
     def kind_of(self, stream: Stream) -> Kind:
         return self.kinds[stream.kind]
