@@ -41,12 +41,17 @@ def due(record: Record, link: Link, fmap: FieldMap, refs: Refs = NO_REFS) -> Due
 
 def due_on_create(record: Record, fmap: FieldMap, refs: Refs = NO_REFS) -> Due:
     """What a new copy is made of: every value that says something."""
-    found = Due()
+    found, fields = Due(), record.fields
     for entry in fmap.entries:
-        sayable = [name for name in entry.canon if name in record.fields and not record.frozen(name)]
-        if entry.direction is Direction.IN or len(sayable) < len(entry.canon):
+        if entry.direction is Direction.IN:
             continue
-        if any(not is_blank(record.fields[name]) for name in sayable):
+        canon = entry.canon
+        if len(canon) == 1:
+            if is_blank(fields.get(canon[0])):
+                continue
+        elif any(name not in fields for name in canon) or all(is_blank(fields[name]) for name in canon):
+            continue
+        if not (record.contests and any(record.frozen(name) for name in canon)):
             _add(found, record, entry, None, refs)
     return found
 
@@ -79,12 +84,14 @@ def _add(found: Due, record: Record, entry: Entry, shadow: Mapping[str, Value] |
     except ParseError as error:
         found.unsayable.append((entry.canon[0], str(error)))
         return
-    pairs = zip(entry.remote, values, strict=True)
     if shadow is None:
-        send = dict(pairs)
+        found.fields.update(zip(entry.remote, values, strict=True))
     else:
+        pairs = zip(entry.remote, values, strict=True)
         send = {name: value for name, value in pairs if shadow.get(name, ABSENT) not in (value, ABSENT)}
-    if send:
+        if not send:
+            return
         found.fields.update(send)
-        for name in entry.canon:
-            found.versions[name] = record.version_of(name)
+    stamps = record.stamps
+    for name in entry.canon:
+        found.versions[name] = stamps.of(name).version

@@ -46,7 +46,7 @@ def accepted(
     if not told:
         unsure |= sent.keys()
     agreed = Agreed(link.agreed.number, {**link.agreed.own, **versions})
-    for name in versions:
+    for name in versions if record.contests else ():
         if versions[name] >= record.version_of(name):
             record = settle_head(record, name, link.system)
     after = replace(
@@ -87,7 +87,7 @@ def created(
         if name not in sent and (value is None or value == "")
     }
     left_out = dict(versions)
-    for entry in fmap.entries:
+    for entry in fmap.entries if blanks else ():
         if all(name in blanks for name in entry.remote):
             for name in entry.canon:
                 if name in record.fields and record.fields[name] is None:

@@ -158,10 +158,11 @@ def fold(record: Record, agreed: Agreed, fmap: FieldMap) -> Agreed:
         return agreed
     if record.contests:
         return agreed
-    for entry in fmap.entries:
+    own, number = agreed.own, agreed.number
+    fields, stamps, base = record.fields, record.stamps.own, record.stamps.base
+    for entry in fmap.entries:  # written out: this runs for every field of every write
         for name in entry.canon:
-            version = record.version_of(name)
-            if agreed.of(name) < version:
+            if name in fields and own.get(name, number) < stamps.get(name, base).version:
                 return agreed
     return Agreed(record.version)
 

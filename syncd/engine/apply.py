@@ -92,15 +92,24 @@ async def _journal(
 
 
 def incoming(
-    stream: Stream, changes: Sequence[Change], *, fetched: bool = False, push_after: bool = False
+    stream: Stream,
+    changes: Sequence[Change],
+    evidence: int,
+    *,
+    fetched: bool = False,
+    push_after: bool = False,
 ) -> list[Incoming]:
-    """Changes as they enter, reduced to the fields that the mapping reads."""
+    """Changes as they enter, reduced to the fields that the mapping reads.
+
+    `evidence` is the store's sequence from before the read began.
+    """
     mapped = stream.mapped
     return [
         Incoming(
             change,
             {name: value for name, value in change.fields.items() if name in mapped},
-            fetched=fetched,
+            evidence,
+            fetched,
             push_after=push_after,
         )
         for change in changes

@@ -13,6 +13,7 @@ from conflict.work import Outcome
 from syncd.core.fieldmap import NO_REFS, Refs
 from syncd.core.nouns import Change, Clash
 from syncd.core.state import Link, Record
+from syncd.engine.reading import Reading
 from syncd.engine.world import Stream
 
 
@@ -29,13 +30,15 @@ class Known:
 class Incoming:
     """A change with the door it came by.
 
-    `fields` are its mapped fields only. `fetched` says that it was read by id. `inbox` is the sequence of
-    the inbox row that it came from, `suspects` what that row wants to see again. `push_after` says that a
-    write was given up for this read. `join` is the record whose create met this one ("already exists").
+    `fields` are its mapped fields only, `evidence` the sequence from before the read began. `fetched` says
+    that it was read by id. `inbox` is the sequence of the inbox row that it came from, `suspects` what that
+    row wants to see again. `push_after` says that a write was given up for this read. `join` is the record
+    whose create met this one ("already exists").
     """
 
     change: Change
     fields: Mapping[str, Any]
+    evidence: int
     fetched: bool = False
     inbox: int | None = None
     suspects: Mapping[str, Any] = field(default_factory=dict)
@@ -76,6 +79,7 @@ class Batch:
     records: dict[int, Record] = field(default_factory=dict)
     read: dict[int, Record] = field(default_factory=dict)
     refs: Refs = NO_REFS
+    readings: dict[str, Reading] = field(default_factory=dict)
     keys: dict[str, set[int]] = field(default_factory=dict)
     linked_here: set[int] = field(default_factory=set)
     owned: dict[int, str | None] = field(default_factory=dict)

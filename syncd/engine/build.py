@@ -12,6 +12,7 @@ from conflict.rules import RuleBook
 from connectors.base import CanFetch, Connector
 from syncd.config import KindSettings, KindSystemSettings, Settings
 from syncd.core.clock import Clock
+from syncd.core.fieldmap import Direction
 from syncd.core.types import Ref
 from syncd.engine.world import Counters, Kind, Stream, World
 from syncd.store.rows import LinkNames
@@ -77,6 +78,7 @@ async def _stream(
         guard,
         _remote_refs(spec),
         frozenset(spec.map.remote_fields),
+        tuple(entry for entry in spec.map.entries if entry.direction is not Direction.OUT),
     )
 
 

@@ -9,7 +9,7 @@ import orjson
 from conflict.deletes import RECORD, Policy, see_delete, see_edit_of_deleted
 from conflict.link import Gate, gate, see
 from conflict.suspects import overwritten, suspects
-from syncd.core.nouns import LinkState, Op
+from syncd.core.nouns import Change, LinkState, Op
 from syncd.core.state import Link, Record
 from syncd.engine.batch import Batch, Hold, Incoming, Known, Note
 from syncd.engine.strangers import stranger
@@ -29,7 +29,7 @@ def unchanged(stream: Stream, known: Known, item: Incoming) -> bool:
     change = item.change
     if row["layout"] != stream.names.layout or change.op is not Op.UPSERT or item.suspects or item.push_after:
         return False
-    if change.remote_version not in (None, row["remote_version"]) and change.evidence >= row["evidence"]:
+    if change.remote_version not in (None, row["remote_version"]) and item.evidence >= row["evidence"]:
         return False
     fields = item.fields
     values = [fields.get(name, ABSENT) for name in stream.names.fields]
@@ -53,7 +53,7 @@ def decide(world: World, batch: Batch, items: list[Incoming]) -> None:
         remote_id = item.change.remote_id
         known = batch.known.get(remote_id)
         if item.inbox is None and (batch.stream.id, remote_id) in world.queued:
-            batch.holds.append(Hold(remote_id, "order", item.change))
+            batch.holds.append(Hold(remote_id, "order", _stamped(item)))
         elif known is None:
             stranger(world, batch, item)
         else:
@@ -73,12 +73,12 @@ def _linked(world: World, batch: Batch, item: Incoming, known: Known) -> None:
         return
     flying = (stream.id, record.record_id) in world.flying
     if flying:
-        batch.holds.append(Hold(change.remote_id, "in_flight", change, item.suspects))
+        batch.holds.append(Hold(change.remote_id, "in_flight", _stamped(item), item.suspects))
         return
     if change.op is Op.DELETE:
         _deleted(world, batch, item, record, link)
         return
-    change = replace(change, fields=item.fields)
+    change = replace(change, fields=item.fields, evidence=item.evidence)
     decision = gate(link, change, in_flight=False, fetched=item.fetched)
     if decision is Gate.REFETCH:
         batch.holds.append(Hold(change.remote_id, "fetch", None, _suspected(world, stream, item)))
@@ -93,9 +93,13 @@ def _linked(world: World, batch: Batch, item: Incoming, known: Known) -> None:
         batch.dropped += 1
 
 
+def _stamped(item: Incoming) -> Change:
+    return replace(item.change, evidence=item.evidence)
+
+
 def _suspected(world: World, stream: Stream, item: Incoming) -> dict[str, object]:
     found = dict(item.suspects)
-    change = replace(item.change, fields=item.fields)
+    change = replace(item.change, fields=item.fields, evidence=item.evidence)
     for write in world.sent.get((stream.id, change.remote_id), ()):
         found.update(suspects(change, write))
     return found
@@ -132,7 +136,7 @@ def _deleted(world: World, batch: Batch, item: Incoming, record: Record, link: L
     kind = world.kind_of(batch.stream)
     if link.state is not LinkState.LIVE:
         return
-    if item.change.evidence < link.evidence and not item.fetched:
+    if item.evidence < link.evidence and not item.fetched:
         batch.holds.append(Hold(item.change.remote_id, "fetch", None))
         return
     outcome = see_delete(
@@ -141,7 +145,7 @@ def _deleted(world: World, batch: Batch, item: Incoming, record: Record, link: L
         batch.stream.map,
         kind.policy,
         kind.against,
-        evidence=item.change.evidence,
+        evidence=item.evidence,
         event=batch.event,
         ours=link.remote_id in batch.cascaded,
     )

@@ -75,7 +75,8 @@ class Inbox:
     def _item(self, row: Any) -> Incoming:
         change = change_from(row["change"], self.stream.system, self.stream.object)
         suspects = orjson.loads(row["suspects"]) if row["suspects"] else {}
-        return replace(incoming(self.stream, [change])[0], inbox=row["seq"], suspects=suspects)
+        item = incoming(self.stream, [change], change.evidence)[0]
+        return replace(item, inbox=row["seq"], suspects=suspects)
 
     async def _read_again(self, rows: Sequence[Any]) -> int:
         """Fetch ids in batches and apply what they show now."""
@@ -95,9 +96,9 @@ class Inbox:
 
     async def _take(self, wanted: Sequence[Wanted], changes: Sequence[Change], evidence: int) -> int:
         stream, world = self.stream, self.world
-        shown = {change.remote_id: replace(change, evidence=evidence) for change in changes}
+        shown = {change.remote_id: change for change in changes}
         items = [
-            self._fetched(want, shown[want.remote_id]) for want in wanted if want.remote_id in shown
+            self._fetched(want, shown[want.remote_id], evidence) for want in wanted if want.remote_id in shown
         ]
         seqs = [row["seq"] for want in wanted for row in want.rows]
         async with world.store.write(numbers=6 * len(items) + 100) as tx:
@@ -107,7 +108,7 @@ class Inbox:
             await queues.drop_inbox(tx, seqs)
         return len(seqs)
 
-    def _fetched(self, want: Wanted, change: Change) -> Incoming:
+    def _fetched(self, want: Wanted, change: Change, evidence: int) -> Incoming:
         suspects: dict[str, Any] = {}
         join = None
         for row in want.rows:
@@ -117,5 +118,5 @@ class Inbox:
             else:
                 suspects.update(noted)
         again = any(row["reason"] in ("repush", "exists", "entry") for row in want.rows)
-        item = incoming(self.stream, [change], fetched=True, push_after=again)[0]
+        item = incoming(self.stream, [change], evidence, fetched=True, push_after=again)[0]
         return replace(item, suspects=suspects, join=join)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 
 from syncd.core.errors import CursorLost
 from syncd.core.nouns import Change, Cursor, Page
@@ -75,8 +74,7 @@ class Intake:
     async def _commit(
         self, changes: Sequence[Change], evidence: int, cursor: Cursor | None, body: bytes | None = None
     ) -> Batch:
-        stamped = [replace(change, evidence=evidence) for change in changes]
-        items = incoming(self.stream, stamped)
+        items = incoming(self.stream, changes, evidence)
         async with self.world.store.write(numbers=5 * len(items) + 100) as tx:
             batch = await apply(
                 tx, self.world, self.stream, items, source="feed", evidence=evidence, body=body

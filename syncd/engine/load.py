@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from syncd.core.errors import ParseError, Unlinked
-from syncd.core.fieldmap import NO_REFS, Direction, Refs
+from syncd.core.fieldmap import NO_REFS, Refs
 from syncd.core.nouns import Op
 from syncd.engine.batch import Batch, Incoming, Known
+from syncd.engine.reading import Reading, read_remote
 from syncd.engine.world import Kind, Stream, World
 from syncd.store.rows import load_by_remote, load_links, load_records
 from syncd.store.store import Conn
@@ -73,7 +73,7 @@ async def load_strangers(con: Conn, world: World, batch: Batch, items: Sequence[
     stream, kind = batch.stream, world.kind_of(batch.stream)
     own = {key for item in items if (key := own_key(stream, item)) is not None}
     own |= {item.join for item in items if item.join is not None}
-    keys = {key for item in items if item.change.op is Op.UPSERT for key in keys_of(batch, kind, item)}
+    keys = {key for item in items if item.change.op is Op.UPSERT for key in _read(batch, kind, item).keys}
     for row in await con.fetch(_KEYS, list(keys), kind.name) if keys else ():
         batch.keys.setdefault(row["key"], set()).add(row["record_id"])
     candidates = {record for found in batch.keys.values() for record in found}
@@ -95,21 +95,9 @@ def own_key(stream: Stream, item: Incoming) -> int | None:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else None
 
 
-def keys_of(batch: Batch, kind: Kind, item: Incoming) -> list[str]:
-    """The match keys of a remote record, as far as its values can be read."""
-    return kind.matcher.keys(readable(batch, item))
-
-
-def readable(batch: Batch, item: Incoming) -> dict[str, Any]:
-    """The canonical values of a remote record, without what cannot be read now."""
-    values: dict[str, Any] = {}
-    fields = item.fields
-    for entry in batch.stream.map.entries:
-        if entry.direction is Direction.OUT or any(name not in fields for name in entry.remote):
-            continue
-        try:
-            found = entry.incoming(tuple(fields[name] for name in entry.remote), batch.refs)
-        except (ParseError, Unlinked):
-            continue
-        values.update(zip(entry.canon, found, strict=True))
-    return values
+def _read(batch: Batch, kind: Kind, item: Incoming) -> Reading:
+    """Read a remote record once; deciding uses the same reading."""
+    reading = read_remote(batch.stream.incoming, item.fields, batch.refs)
+    reading.keys = kind.matcher.keys(reading.values)
+    batch.readings[item.change.remote_id] = reading
+    return reading

@@ -211,8 +211,7 @@ class Pusher:
         ids = [todo.link.remote_id for todo in linked if todo.link is not None]
         changes = await self.keeper.call(lambda: connector.fetch(stream.object, ids))
         self.world.counters[stream.id].calls += 1
-        read = [replace(change, evidence=evidence) for change in changes]
-        items = incoming(stream, read, fetched=True, push_after=True)
+        items = incoming(stream, changes, evidence, fetched=True, push_after=True)
         shown = {item.change.remote_id: item for item in items}
         moved = [t for t in linked if t.link is not None and _moved(t.link, shown.get(t.link.remote_id))]
         if moved:

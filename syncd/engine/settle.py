@@ -225,7 +225,7 @@ async def _save(tx: Tx, world: World, stream: Stream, send: Send, out: Settlemen
     behind = out.again | await linked(tx, world, stream.id, born)
     await queues.add_outbox(tx, world.store, sorted(behind))
     if out.reads:
-        items = incoming(stream, out.reads, fetched=True)
+        items = incoming(stream, out.reads, out.evidence, fetched=True)
         world.land(send)
         await apply(tx, world, stream, items, source="answer", evidence=out.evidence)
     tx.after_commit(lambda: world.bells.ring_push(sorted({stream_id for stream_id, _ in behind})))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 
 from connectors.base import CanFetch, CanScan
 from syncd.core.errors import RetryLater
@@ -72,8 +71,8 @@ class Sweeper:
     async def _take(self, changes: Sequence[Change], evidence: int, source: str) -> int:
         did = 0
         for start in range(0, len(changes), 500):
-            part = [replace(change, evidence=evidence) for change in changes[start : start + 500]]
-            items = incoming(self.stream, part, fetched=source == "fetch")
+            part = changes[start : start + 500]
+            items = incoming(self.stream, part, evidence, fetched=source == "fetch")
             async with self.world.store.write(numbers=6 * len(items) + 100) as tx:
                 batch = await apply(tx, self.world, self.stream, items, source=source, evidence=evidence)
                 if source == "scan":

@@ -14,7 +14,7 @@ from conflict.suspects import Sent
 from connectors.base import Capabilities, Connector
 from syncd.config import KindSettings, KindSystemSettings
 from syncd.core.clock import Clock
-from syncd.core.fieldmap import Direction
+from syncd.core.fieldmap import Direction, Entry
 from syncd.core.nouns import PushOp
 from syncd.identity import Matcher
 from syncd.mapping.compile import CompiledMap
@@ -28,7 +28,10 @@ RECENT = 20_000
 
 @dataclass(slots=True)
 class Stream:
-    """One object of one system as a copy of one kind. `refs` maps remote reference fields to kinds."""
+    """One object of one system as a copy of one kind. `refs` maps remote reference fields to kinds.
+
+    `mapped` are the remote fields of its mapping, `incoming` the entries that are read.
+    """
 
     id: int
     system: str
@@ -42,6 +45,7 @@ class Stream:
     guard: str
     refs: Mapping[str, str]
     mapped: frozenset[str]
+    incoming: tuple[Entry, ...]
 
     @property
     def reads(self) -> bool:

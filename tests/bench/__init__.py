@@ -1,0 +1,1 @@
+"""What a record costs: a benchmark, not a test."""
