@@ -76,22 +76,26 @@ def _refused(record: Record, refused: Mapping[str, int], entry: Entry) -> bool:
 
 def _add(found: Due, record: Record, entry: Entry, shadow: Mapping[str, Value] | None, refs: Refs) -> None:
     """Put what differs of one entry into the write. Without a shadow (a create), all of it differs."""
+    canon, remote, fields = entry.canon, entry.remote, record.fields
     try:
-        values = entry.outgoing(tuple(record.fields[name] for name in entry.canon), refs)
+        if len(canon) == 1:
+            values = entry.outgoing((fields[canon[0]],), refs)
+        else:
+            values = entry.outgoing(tuple(fields[name] for name in canon), refs)
     except Unlinked as error:
         found.blocked.append(error.target)
         return
     except ParseError as error:
-        found.unsayable.append((entry.canon[0], str(error)))
+        found.unsayable.append((canon[0], str(error)))
         return
     if shadow is None:
-        found.fields.update(zip(entry.remote, values, strict=True))
+        send = {remote[0]: values[0]} if len(remote) == 1 else dict(zip(remote, values, strict=True))
     else:
-        pairs = zip(entry.remote, values, strict=True)
+        pairs = zip(remote, values, strict=True)
         send = {name: value for name, value in pairs if shadow.get(name, ABSENT) not in (value, ABSENT)}
         if not send:
             return
-        found.fields.update(send)
-    stamps = record.stamps
-    for name in entry.canon:
-        found.versions[name] = stamps.of(name).version
+    found.fields.update(send)
+    own, base = record.stamps.own, record.stamps.base
+    for name in canon:
+        found.versions[name] = own.get(name, base).version

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import orjson
-
 from conflict.deletes import RECORD, Policy, see_delete, see_edit_of_deleted
 from conflict.link import Gate, gate, see
 from conflict.suspects import overwritten, suspects
@@ -14,7 +12,7 @@ from syncd.core.state import Link, Record
 from syncd.engine.batch import Batch, Hold, Incoming, Known, Note
 from syncd.engine.strangers import stranger
 from syncd.engine.world import Stream, World
-from syncd.store.codec import ABSENT
+from syncd.store.codec import shadow_bytes
 from syncd.store.rows import link_from, record_from
 
 
@@ -31,9 +29,7 @@ def unchanged(stream: Stream, known: Known, item: Incoming) -> bool:
         return False
     if change.remote_version not in (None, row["remote_version"]) and item.evidence >= row["evidence"]:
         return False
-    fields = item.fields
-    values = [fields.get(name, ABSENT) for name in stream.names.fields]
-    return bool(orjson.dumps(values) == row["shadow"])
+    return bool(shadow_bytes(item.fields, stream.names.fields) == row["shadow"])
 
 
 def decode(batch: Batch, known: Known) -> tuple[Record, Link]:

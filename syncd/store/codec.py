@@ -19,7 +19,10 @@ ABSENT: dict[str, str] = {"$": "absent"}
 
 def shadow_bytes(values: Mapping[str, Value], layout: Sequence[str]) -> bytes:
     """A shadow as stored; equal bytes mean that nothing mapped moved."""
-    return orjson.dumps([values.get(name, ABSENT) for name in layout])
+    try:
+        return orjson.dumps([values[name] for name in layout])
+    except KeyError:
+        return orjson.dumps([values.get(name, ABSENT) for name in layout])
 
 
 def shadow_dict(raw: bytes, layout: Sequence[str]) -> dict[str, Value]:

@@ -116,10 +116,10 @@ async def until_quiet(rig: Rig) -> None:
 
 def report(name: str, cost: Cost, records: int, batches: int) -> None:
     """One line of figures."""
-    print(  # noqa: T201
+    print(
         f"{name:32} syncd {cost.python / records * 1e6:6.1f} µs/record   PostgreSQL "
-        f"{cost.server / records * 1e6:6.1f} µs/record   {cost.statements / batches:5.1f} statements/batch of "
-        f"100   {records / cost.wall:7.0f} records/s"
+        f"{cost.server / records * 1e6:6.1f} µs/record   {cost.statements / batches:5.1f} statements/batch "
+        f"of 100   {records / cost.wall:7.0f} records/s"
     )
 
 
@@ -174,7 +174,7 @@ async def _run(
             await until_quiet(rig)
             profiler.disable()
             pstats.Stats(profiler, stream=sys.stdout).sort_stats("tottime").print_stats(35)
-        print(f"{'bare loop':32} {await bare_loop(a, b, records):6.1f} µs/record")  # noqa: T201
+        print(f"{'bare loop':32} {await bare_loop(a, b, records):6.1f} µs/record")
         await rig.aclose()
     await left.close()
     await right.close()
