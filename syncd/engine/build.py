@@ -27,16 +27,37 @@ async def build_world(
     `connectors` are by system name. Streams keep their number for ever: system, kind and object name it.
     """
     async with store.write(numbers=100) as tx:
-        config = await _config(tx, settings)
-        streams: dict[int, Stream] = {}
-        kinds: dict[str, Kind] = {}
-        for kind in settings.kinds.values():
-            mine = [
-                await _stream(tx, settings, kind, spec, connectors[spec.system])
-                for spec in kind.systems.values()
-            ]
-            streams.update({stream.id: stream for stream in mine})
-            kinds[kind.name] = _kind(kind, mine)
+        return await _world(tx, store, settings, connectors, clock)
+
+
+async def look_world(
+    store: Store, settings: Settings, connectors: Mapping[str, Connector], clock: Clock
+) -> World:
+    """The same for reports, without a lease and beside a daemon: nothing is registered in the store."""
+    try:
+        async with store.write(fenced=False, numbers=100) as tx:
+            world = await _world(tx, store, settings, connectors, clock)
+            raise _SeenEnough
+    except _SeenEnough:
+        return world
+
+
+class _SeenEnough(Exception):
+    """Rolls back what was registered only to be looked at."""
+
+
+async def _world(
+    tx: Tx, store: Store, settings: Settings, connectors: Mapping[str, Connector], clock: Clock
+) -> World:
+    config = await _config(tx, settings)
+    streams: dict[int, Stream] = {}
+    kinds: dict[str, Kind] = {}
+    for kind in settings.kinds.values():
+        mine = [
+            await _stream(tx, settings, kind, spec, connectors[spec.system]) for spec in kind.systems.values()
+        ]
+        streams.update({stream.id: stream for stream in mine})
+        kinds[kind.name] = _kind(kind, mine)
     world = World(store, clock, config, streams, kinds)
     for number in streams:
         world.counters[number] = Counters()

@@ -21,14 +21,15 @@ class Gap:
     """One field that is not the same on both sides.
 
     `ours` and `theirs` are canonical values; for an `out` field, and where theirs cannot be read, they are
-    remote ones. `moved` says that the remote no longer shows what was last read of it. `unlinked` and
-    `unreadable` say why a value could not be turned into the other language.
+    remote ones. `now` is what the remote shows, `moved` whether that is news since it was last read.
+    `unlinked` and `unreadable` say why a value could not be turned into the other language.
     """
 
     field: str
     ours: Value
     theirs: Value
     entry: Entry
+    now: Values
     moved: bool
     unlinked: bool = False
     unreadable: str | None = None
@@ -65,10 +66,10 @@ def _entry_gaps(
         return
     if entry.direction is Direction.OUT:
         if told is not None and not _left_alone(entry, owed):
-            yield Gap(", ".join(entry.canon), _flat(told), _flat(now), entry, moved, unlinked)
+            yield Gap(", ".join(entry.canon), _flat(told), _flat(now), entry, now, moved, unlinked)
         elif told is None and unlinked:
             ours = tuple(record.fields.get(name) for name in entry.canon)
-            yield Gap(", ".join(entry.canon), _flat(ours), _flat(now), entry, moved, unlinked)
+            yield Gap(", ".join(entry.canon), _flat(ours), _flat(now), entry, now, moved, unlinked)
         return
     yield from _read_gaps(record, link, entry, now, moved, unlinked, refs)
 
@@ -114,9 +115,9 @@ def _read_gaps(
     else:
         for name, mine, other in zip(entry.canon, ours, theirs, strict=True):
             if mine != other and not _overruled(record, link, entry, name, moved):
-                yield Gap(name, mine, other, entry, moved, unlinked)
+                yield Gap(name, mine, other, entry, now, moved, unlinked)
         return
-    yield Gap(", ".join(entry.canon), _flat(ours), _flat(now), entry, moved, unlinked, unreadable)
+    yield Gap(", ".join(entry.canon), _flat(ours), _flat(now), entry, now, moved, unlinked, unreadable)
 
 
 def _overruled(record: Record, link: Link, entry: Entry, name: str, moved: bool) -> bool:

@@ -43,9 +43,7 @@ class Reason(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
-OPEN = frozenset(
-    {Reason.CONFLICT, Reason.PARKED, Reason.HELD, Reason.BLOCKED, Reason.STORED, Reason.LISTED}
-)
+OPEN = frozenset({Reason.CONFLICT, Reason.PARKED, Reason.HELD, Reason.BLOCKED, Reason.STORED, Reason.LISTED})
 """Reasons that are items on a list of syncd's own, waiting for a person or for another record."""
 
 
