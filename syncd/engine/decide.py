@@ -114,6 +114,8 @@ def _apply(world: World, batch: Batch, item: Incoming, record: Record, link: Lin
         outcome = replace(outcome, record=alive)
         batch.clashes.append((record.record_id, clash))
     batch.take(outcome)
+    if link.unapplied and not outcome.link.unapplied:
+        batch.readable.add(link.remote_id)
     notes(batch, item, outcome.unreadable, record.record_id)
     waiting(world, batch, item, outcome.waiting)
     spread(world, batch, outcome.record, changed=bool(outcome.changed), owes=outcome.owes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -29,6 +29,8 @@ async def save(tx: Tx, world: World, batch: Batch) -> None:
     await _save_revived(tx, world, batch)
     await queues.note_clashes(tx, world.store, world.config, batch.clashes)
     await queues.close_conflicts(tx, batch.closed)
+    if batch.readable and batch.stream.id in world.parked:
+        await queues.unpark_reads(tx, batch.stream.id, batch.readable)
     await park_notes(tx, world, batch.stream.id, batch.notes)
     await _save_waits(tx, world, batch)
     await hold(tx, world, batch.stream.id, batch.event, batch.holds)
@@ -107,22 +109,27 @@ async def _save_waits(tx: Tx, world: World, batch: Batch) -> None:
 
 
 async def hold(tx: Tx, world: World, stream: int, event: int, holds: Sequence[Hold]) -> None:
-    """Put changes into the inbox that must wait, and ids that are to be read again, each id once."""
+    """Put changes into the inbox that must wait, and ids that are to be read again.
+
+    An id that is to be read again anyway is not asked for twice, unless it is for another reason: what
+    is to be done after the read depends on it.
+    """
     rows: list[tuple[Any, ...]] = []
-    fetched: dict[str, dict[str, Any]] = {}
+    fetched: dict[tuple[str, str], dict[str, Any]] = {}
+    newest: dict[tuple[int, str], Any] = {}
     for item in holds:
         if item.change is None:
-            fetched.setdefault(item.remote_id, {}).update(item.suspects)
-        elif not _same_as_queued(world, stream, item.change):
+            fetched.setdefault((item.remote_id, item.reason), {}).update(item.suspects)
+        elif not _same_as_queued({**world.queued, **newest} if newest else world.queued, stream, item.change):
             rows.append(_row(world, stream, item, change_bytes(item.change), item.suspects))
-            world.queued[stream, item.remote_id] = item.change.fields
-    for remote_id, suspects in fetched.items():
-        if (stream, remote_id) not in world.refetch or suspects:
-            rows.append(_row(world, stream, Hold(remote_id, "fetch", None), None, suspects))
+            newest[stream, item.remote_id] = item.change.fields
+    for (remote_id, reason), suspects in fetched.items():
+        if reason != "fetch" or suspects or (stream, remote_id) not in world.refetch:
+            rows.append(_row(world, stream, Hold(remote_id, reason, None), None, suspects))
     await queues.add_inbox(tx, rows)
     world.counters[stream].held += len(rows)
     if rows:
-        tx.after_commit(lambda: _held(world, stream, list(fetched)))
+        tx.after_commit(lambda: _held(world, stream, newest, [remote_id for remote_id, _ in fetched]))
 
 
 def _row(world: World, stream: int, item: Hold, change: bytes | None, suspects: Any) -> tuple[Any, ...]:
@@ -131,13 +138,17 @@ def _row(world: World, stream: int, item: Hold, change: bytes | None, suspects: 
     return (world.store.seq(), stream, item.remote_id, item.reason, evidence, None, change, noted)
 
 
-def _same_as_queued(world: World, stream: int, change: Change) -> bool:
+def _same_as_queued(newest: Mapping[tuple[int, str], Any], stream: int, change: Change) -> bool:
     """Polls overlap: a change equal to the newest that waits for its id is the same change."""
-    queued = world.queued.get((stream, change.remote_id))
+    queued = newest.get((stream, change.remote_id))
     return queued is not None and queued == change.fields
 
 
-def _held(world: World, stream: int, fetched: Sequence[str]) -> None:
+def _held(
+    world: World, stream: int, newest: Mapping[tuple[int, str], Any], fetched: Sequence[str]
+) -> None:
+    """Only what was committed is known to wait: after a rollback the same page comes again."""
+    world.queued.update(newest)
     world.refetch.update((stream, remote_id) for remote_id in fetched)
     world.bells.ring_inbox(stream)
 

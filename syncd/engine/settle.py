@@ -51,7 +51,8 @@ class Settlement:
     holds: list[Hold] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     again: set[tuple[int, int]] = field(default_factory=set)
-    through: list[int] = field(default_factory=list)
+    through: list[tuple[int, str | None]] = field(default_factory=list)
+    accepted: int = 0
     sent: list[tuple[str, Sent]] = field(default_factory=list)
 
 
@@ -78,8 +79,8 @@ async def settle(
     world.land(send)
     for remote_id, sent in out.sent:
         world.remember(stream.id, remote_id, sent)
-    world.counters[stream.id].pushed += len(out.through)
-    return len(out.through)
+    world.counters[stream.id].pushed += out.accepted
+    return out.accepted
 
 
 def _one(
@@ -105,7 +106,9 @@ def _one(
 
 def _accepted(stream: Stream, out: Settlement, todo: Todo, answer: Accepted) -> None:
     out.done += todo.outbox
-    out.through.append(todo.record.record_id)
+    out.accepted += 1
+    record_id = todo.record.record_id
+    out.through += [(record_id, None), *((record_id, n) for n in (*todo.due.fields, *todo.due.versions))]
     if todo.op in (PushOp.DELETE, PushOp.ARCHIVE):
         if todo.link is not None:
             gone = replace(todo.link, state=LinkState.GONE, gone_by="us", evidence=out.evidence)
@@ -219,7 +222,7 @@ async def _save(tx: Tx, world: World, stream: Stream, send: Send, out: Settlemen
     await update_records(tx, out.records)
     await hold(tx, world, stream.id, out.evidence, out.holds)
     await park_notes(tx, world, stream.id, out.notes)
-    if world.parked_before(stream.id, out.through):
+    if out.through and stream.id in world.parked:
         await queues.unpark(tx, stream.id, out.through)
     born = [(link.remote_id, link.record_id) for link in out.new_links]
     behind = out.again | await linked(tx, world, stream.id, born)

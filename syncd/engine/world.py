@@ -178,10 +178,6 @@ class World:
         if any(stream == send.stream for stream, _ in self.queued):
             self.bells.ring_inbox(send.stream)
 
-    def parked_before(self, stream: int, records: list[int]) -> bool:
-        """Whether anything was ever parked in a stream: the list is only looked at where it has entries."""
-        return bool(records) and stream in self.parked
-
     def remember(self, stream: int, remote_id: str, sent: Sent) -> None:
         """Keep an answered write for reads that were on their way; the oldest are forgotten."""
         self.sent.setdefault((stream, remote_id), []).append(sent)

@@ -108,11 +108,19 @@ async def park(tx: Tx, store: Store, stream: int, notes: Sequence[tuple[Any, ...
     await tx.copy_records_to_table("parked", records=rows, columns=columns)
 
 
-async def unpark(tx: Tx, stream: int, records: Collection[int], remotes: Collection[str] = ()) -> None:
-    """Take items off the list whose record or remote record went through after all."""
-    sql = """delete from parked where stream = $1
-    and (record_id = any($2::bigint[]) or remote_id = any($3::text[]))"""
-    await tx.execute(sql, stream, list(records), list(remotes))
+async def unpark(tx: Tx, stream: int, written: Sequence[tuple[int, str | None]]) -> None:
+    """Take writes off the list that went through after all: (record id, field, None for the record)."""
+    sql = """delete from parked p using unnest($2::bigint[], $3::text[]) as u(record_id, field)
+    where p.stream = $1 and p.direction = 'out' and p.record_id = u.record_id
+    and p.field is not distinct from u.field"""
+    await tx.execute(sql, stream, [record for record, _ in written], [field for _, field in written])
+
+
+async def unpark_reads(tx: Tx, stream: int, ids: Collection[str]) -> None:
+    """Take remote records off the list whose values can all be read now."""
+    sql = """delete from parked
+    where stream = $1 and remote_id = any($2::text[]) and code = 'unreadable'"""
+    await tx.execute(sql, stream, list(ids))
 
 
 async def note_clashes(tx: Tx, store: Store, config: int, clashes: Sequence[tuple[int, Clash]]) -> None:
