@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from syncd.core.errors import StoreUnavailable
 from syncd.store.pool import place, told
 
+_TABLES = text("select count(*) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')")
 _ONE_AT_A_TIME = text("select pg_advisory_lock(1937206883, 0)")
 
 
@@ -45,6 +46,12 @@ def pending(url: str) -> list[str]:
     """The revisions that `upgrade` would run, oldest first. Raises `StoreUnavailable`."""
     with _connected(url) as connection:
         return _missing(connection, place(url))
+
+
+def empty(url: str) -> bool:
+    """Whether a database holds no tables at all, ours or another's. Raises `StoreUnavailable`."""
+    with _connected(url) as connection:
+        return connection.execute(_TABLES).scalar() == 0
 
 
 def scripts() -> Path:

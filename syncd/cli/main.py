@@ -1,0 +1,67 @@
+"""The command `syncd`: a table of commands, each imported only when it is called.
+
+A new command is a module of this package with a `typer.Typer` called `app`, and a line in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from syncd.cli.common import Call, ConfigOption, JsonOption, failure
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "run": ("syncd.cli.run", "Run the daemon."),
+}
+"""By name: the module, and what the command does."""
+
+
+class _Lazy(TyperGroup):
+    """Knows its commands by name, and imports the one that is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        known = COMMANDS.get(cmd_name)
+        return None if known is None else TyperCommand(cmd_name, help=known[1], short_help=known[1])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None:
+            command = get_command(import_module(COMMANDS[name][0]).app)
+            command.name = name
+        return name, command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; what was to be expected ends in a sentence and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            code = failure(error)
+            if code is None:
+                raise
+            raise typer.Exit(code) from None
+
+
+app = typer.Typer(
+    cls=_Lazy,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="Keeps the records of two or more CRMs the same, both ways.",
+)
+
+
+@app.callback(invoke_without_command=False)
+def options(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    ctx.obj = Call(config, json)
+
+
+def main() -> None:
+    """The entry point."""
+    app()

@@ -1,0 +1,175 @@
+"""The daemon: looks at the systems, runs the engine, and begins again with those that come back.
+
+A system that is out of reach, or an object that does not fit its mapping, sleeps: the others run, and what
+the sleeping one is owed queues up in the store. It is looked at again and again; once it can be used, the
+engine is drained and started with it, which is as safe as any restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from loguru import logger
+
+from syncd.engine.engine import Engine
+from syncd.engine.gatekeeper import Gatekeeper
+from syncd.engine.supervise import Health
+from syncd.engine.world import Counters, World
+from syncd.service.compose import Service
+from syncd.service.look import Look, look_at_all, used_systems
+
+LOOK_AGAIN = 15.0
+"""Seconds between looks at systems that cannot be used."""
+DRAIN_SECONDS = 6.0
+"""How long a stop waits for what is under way; with closing everything it must stay below 10 s."""
+
+
+class Daemon:
+    """Runs a service whose store holds the lease and whose systems nobody has looked at yet."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.stopping = asyncio.Event()
+        self.engine: Engine | None = None
+        self.world: World | None = None
+
+    def stop(self) -> None:
+        """End as soon as what is under way has ended."""
+        self.stopping.set()
+        if self.engine is not None:
+            self.engine.stop()
+
+    async def run(self) -> None:
+        """Run until `stop`. Raises `Fenced` or `StoreUnavailable` when the store is lost."""
+        async with self._lease_kept():
+            await self._or_stop(self._look(used_systems(self.service.settings)))
+        while not self.stopping.is_set():
+            engine = await self._make_engine()
+            self._say_what_runs()
+            await self._take(await self._run_engine(engine))
+
+    # -- for health and metrics ----------------------------------------------------------------------
+
+    def healths(self) -> list[Health]:
+        """How every loop fares."""
+        return [loop.health for loop in self.engine.loops] if self.engine is not None else []
+
+    def counters(self) -> dict[tuple[str, str], Counters]:
+        """What was done, by (system, kind)."""
+        if self.world is None:
+            return {}
+        return {(s.system, s.kind): self.world.counters[s.id] for s in self.world.streams.values()}
+
+    def troubles(self) -> dict[str, str]:
+        """Why a system, or a `system.kind`, does not run as it should, in a sentence each."""
+        found: dict[str, str] = {}
+        for name, look in self.service.looks.items():
+            keeper: Gatekeeper = self.service.keepers[name]
+            trouble = look.trouble or keeper.needs or keeper.trouble
+            if trouble is not None:
+                found[name] = trouble
+            found.update({f"{name}.{kind}": why for kind, why in look.refused.items()})
+        return found
+
+    # -- one engine after the other ------------------------------------------------------------------
+
+    async def _make_engine(self) -> Engine:
+        world = await self.service.world()
+        if self.world is not None:
+            world.counters.update(self.world.counters)
+        self.world = world
+        engine = Engine(world, self.service.settings, self.service.keepers, drain_seconds=DRAIN_SECONDS)
+        self.engine = engine
+        if self.stopping.is_set():
+            engine.stop()
+        return engine
+
+    async def _run_engine(self, engine: Engine) -> dict[str, Look]:
+        """Until it is stopped, or the store is lost, or sleeping systems can be used: their new looks."""
+        running = asyncio.create_task(engine.run())
+        waking = asyncio.create_task(self._wake())
+        watching = asyncio.create_task(self._watch_server())
+        tasks: set[asyncio.Task[Any]] = {running, waking, watching}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            engine.stop()
+            await running
+            if watching.done():
+                watching.result()
+            return waking.result() if waking.done() else {}
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch_server(self) -> None:
+        server = self.service.opened.server
+        if server is None:
+            await asyncio.Event().wait()
+        else:
+            await server.watch()
+
+    async def _wake(self) -> dict[str, Look]:
+        """Looks that show that something can run now which could not; never returns where nothing sleeps."""
+        while True:
+            await self.service.clock.sleep(LOOK_AGAIN)
+            sleeping = {system for system, _ in self.service.asleep()}
+            looks = await look_at_all(self.service.settings, sorted(sleeping))
+            better = {name: look for name, look in looks.items() if self._is_better(look)}
+            for name in looks.keys() - better.keys():
+                await _close(looks[name])
+            if better:
+                return better
+
+    def _is_better(self, new: Look) -> bool:
+        old = self.service.looks[new.system]
+        return any(new.usable(kind) and not old.usable(kind) for kind in self.service.settings.kinds)
+
+    async def _take(self, looks: dict[str, Look]) -> None:
+        for name in looks:
+            logger.info("{} can be used now; starting again with it", name)
+        async with self._lease_kept():
+            await self.service.take(looks)
+
+    async def _look(self, systems: list[str]) -> None:
+        await self.service.take(await look_at_all(self.service.settings, systems))
+
+    @asynccontextmanager
+    async def _lease_kept(self) -> AsyncIterator[None]:
+        """The lease is renewed while the engine, which does it otherwise, is not running."""
+        renewing = asyncio.create_task(self.service.store.renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+
+    async def _or_stop(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something, unless a stop is asked for first."""
+        task = asyncio.create_task(work)
+        stop = asyncio.create_task(self.stopping.wait())
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            return
+        task.result()
+
+    def _say_what_runs(self) -> None:
+        settings, asleep = self.service.settings, self.service.asleep()
+        for name in self.service.looks:
+            kinds = [k for k, kind in settings.kinds.items() if name in kind.systems]
+            runs = [kind for kind in kinds if (name, kind) not in asleep]
+            if runs:
+                logger.info("{} ({}): {}", name, settings.systems[name].connector, ", ".join(runs))
+        for where, why in self.troubles().items():
+            logger.error("{} waits: {}", where, why)
+
+
+async def _close(look: Look) -> None:
+    if look.connector is not None:
+        await look.connector.aclose()

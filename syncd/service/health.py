@@ -1,0 +1,148 @@
+"""`/healthz`, `/readyz` and `/metrics`, and the file in the state folder that says where they are."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
+
+from syncd.config import Settings
+from syncd.core.errors import NeedsOperator, StoreUnavailable, SyncdError
+from syncd.service.daemon import Daemon
+from syncd.service.metrics import installed_version, metrics
+from syncd.store import views
+
+ADDRESS_FILE = "daemon.json"
+STORE_SECONDS = 3.0
+"""How long the store may take before a probe calls it away."""
+
+
+@asynccontextmanager
+async def listening(daemon: Daemon) -> AsyncIterator[str]:
+    """Serve for the length of the block; yields the URL. Raises `NeedsOperator` where the port is taken."""
+    settings = daemon.service.settings
+    runner = web.AppRunner(_app(daemon), access_log=None, handle_signals=False)
+    await runner.setup()
+    host, port = settings.service.host, settings.service.port
+    try:
+        site = web.TCPSite(runner, host, port, shutdown_timeout=1)
+        try:
+            await site.start()
+        except OSError as error:
+            todo = "Set service.listen to another port, or to port 0 for any"
+            why = os.strerror(error.errno) if error.errno else type(error).__name__
+            raise NeedsOperator(f"cannot listen on {host}:{port} ({why})", todo) from None
+        url = f"http://{_bracketed(host)}:{runner.addresses[0][1]}"
+        file = _write_address(settings, url)
+        try:
+            yield url
+        finally:
+            file.unlink(missing_ok=True)
+    finally:
+        await runner.cleanup()
+
+
+async def ask_daemon(settings: Settings) -> dict[str, Any] | None:
+    """What a daemon of this configuration says of itself on `/readyz`; None where none answers."""
+    url = f"http://{_bracketed(settings.service.host)}:{settings.service.port}"
+    with suppress(OSError, orjson.JSONDecodeError, KeyError):
+        url = orjson.loads((settings.state_dir / ADDRESS_FILE).read_bytes())["url"]
+    try:
+        async with ClientSession(timeout=ClientTimeout(total=3)) as session:
+            body = orjson.loads(await (await session.get(f"{url}/readyz")).read())
+    except (ClientError, OSError, TimeoutError, orjson.JSONDecodeError):
+        return None
+    return body if isinstance(body, dict) and "ready" in body else None
+
+
+def _app(daemon: Daemon) -> web.Application:
+    async def healthz(_: web.Request) -> web.Response:
+        return _json({"status": "ok", "version": installed_version()})
+
+    async def readyz(_: web.Request) -> web.Response:
+        body = await readiness(daemon)
+        return _json(body, 200 if body["ready"] else 503)
+
+    async def scrape(_: web.Request) -> web.Response:
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                text = await metrics(daemon)
+        except (SyncdError, TimeoutError) as error:
+            return web.Response(status=503, text=f"{_store_trouble(error)}\n")
+        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    app = web.Application()
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", scrape)
+    return app
+
+
+async def readiness(daemon: Daemon) -> dict[str, Any]:
+    """`ready` while the engine runs and holds a store that answers; a system in trouble is only told.
+
+    `status` is starting, ok, trouble, stopping, or down.
+    """
+    store = await _store_state(daemon)
+    systems = daemon.troubles()
+    loops = [
+        {"name": h.name, "trouble": h.trouble, "failures": h.failures, "rounds": h.rounds}
+        for h in daemon.healths()
+    ]
+    ready = store is None and daemon.engine is not None and not daemon.stopping.is_set()
+    troubled = bool(systems) or any(loop["trouble"] for loop in loops)
+    return {
+        "ready": ready,
+        "status": _status(daemon, store, troubled=troubled),
+        "store": store or "ok",
+        "lease_left": round(daemon.service.store.lease_left(), 1),
+        "systems": {name: systems.get(name) for name in daemon.service.looks} | systems,
+        "loops": loops,
+    }
+
+
+def _status(daemon: Daemon, store: str | None, *, troubled: bool) -> str:
+    if daemon.stopping.is_set():
+        return "stopping"
+    if store is not None:
+        return "down"
+    if daemon.engine is None:
+        return "starting"
+    return "trouble" if troubled else "ok"
+
+
+async def _store_state(daemon: Daemon) -> str | None:
+    """None where the store answers and is ours."""
+    if daemon.service.store.lease_left() <= 0:
+        return "the lease is lost"
+    try:
+        async with asyncio.timeout(STORE_SECONDS):
+            await views.holder(daemon.service.store)
+    except (StoreUnavailable, TimeoutError) as error:
+        return _store_trouble(error)
+    return None
+
+
+def _store_trouble(error: Exception) -> str:
+    return str(error) or "the store does not answer"
+
+
+def _json(body: dict[str, Any], status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+
+
+def _write_address(settings: Settings, url: str) -> Path:
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    file = settings.state_dir / ADDRESS_FILE
+    file.write_bytes(orjson.dumps({"url": url, "process": os.getpid()}))
+    return file
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

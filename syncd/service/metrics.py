@@ -1,0 +1,119 @@
+"""What Prometheus scrapes: counters of this process, and what waits in the store at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from syncd.engine.world import Counters
+from syncd.service.daemon import Daemon
+from syncd.store import views
+from syncd.store.views import StreamView
+
+COUNTED = {
+    "read": ("changes_read", "Changes that were read."),
+    "dropped": ("changes_dropped", "Changes that told nothing new."),
+    "applied": ("changes_applied", "Changes that changed something."),
+    "held": ("changes_held", "Changes that had to wait in the inbox."),
+    "pushed": ("writes", "Records written."),
+    "calls": ("calls", "Calls made for reading and writing."),
+    "conflicts": ("conflicts", "Conflicts found, whoever decided them."),
+    "parked": ("parked_items", "Items set aside."),
+    "retries": ("retries", "Writes that were tried again."),
+}
+WAITING = {
+    "behind": "Records that owe this system a write.",
+    "inbox": "Changes that wait.",
+    "waiting": "Records that wait for a reference's target.",
+    "parked": "Items that were set aside and wait for a person.",
+    "held": "Writes that a brake holds.",
+}
+LABELS = ("system", "kind")
+Family = CounterMetricFamily | GaugeMetricFamily
+
+
+async def metrics(daemon: Daemon) -> bytes:
+    """The exposition text. Raises `StoreUnavailable`."""
+    store = daemon.service.store
+    streams = await views.streams(store, count_links=False)
+    conflicts = await views.open_conflicts(store)
+    registry = CollectorRegistry()
+    registry.register(_Fixed([*_counted(daemon.counters()), *_waiting(streams), *_of_process(daemon)]))
+    registry.register(_Fixed([_conflicts(conflicts), *_reads(daemon.counters(), daemon.service.clock.now())]))
+    return generate_latest(registry)
+
+
+def installed_version() -> str:
+    """syncd's version; 0 where it runs without being installed."""
+    try:
+        return version("syncd")
+    except PackageNotFoundError:
+        return "0"
+
+
+class _Fixed(Collector):
+    """Hands out what was gathered before: a scrape's queries cannot be made from inside the registry."""
+
+    def __init__(self, families: Sequence[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Family]:
+        yield from self._families
+
+
+def _counted(counters: Mapping[tuple[str, str], Counters]) -> Iterator[Family]:
+    for name, (metric, about) in COUNTED.items():
+        family = CounterMetricFamily(f"syncd_{metric}", about, labels=LABELS)
+        for labels, counted in counters.items():
+            family.add_metric(labels, getattr(counted, name))
+        yield family
+
+
+def _waiting(streams: Sequence[StreamView]) -> Iterator[Family]:
+    for name, about in WAITING.items():
+        family = GaugeMetricFamily(f"syncd_{name}", about, labels=LABELS)
+        for view in streams:
+            family.add_metric((view.system, view.kind), getattr(view, name))
+        yield family
+    brakes = GaugeMetricFamily("syncd_brakes_pulled", "Brakes that wait for a person.", labels=LABELS)
+    for view in streams:
+        brakes.add_metric((view.system, view.kind), len(view.brakes))
+    yield brakes
+
+
+def _reads(counters: Mapping[tuple[str, str], Counters], now: datetime) -> Iterator[Family]:
+    lag = GaugeMetricFamily("syncd_read_lag_seconds", "Time since a read came to its end.", labels=LABELS)
+    for labels, counted in counters.items():
+        if counted.read_at is not None:
+            lag.add_metric(labels, max(0.0, (now - counted.read_at).total_seconds()))
+    yield lag
+
+
+def _conflicts(conflicts: Mapping[str, int]) -> Family:
+    family = GaugeMetricFamily("syncd_conflicts_open", "Conflicts that wait for a person.", labels=("kind",))
+    for kind, number in conflicts.items():
+        family.add_metric((kind,), number)
+    return family
+
+
+def _of_process(daemon: Daemon) -> Iterator[Family]:
+    troubles = daemon.troubles()
+    up = GaugeMetricFamily("syncd_system_up", "1 where a system can be used.", labels=("system",))
+    for system in daemon.service.looks:
+        up.add_metric((system,), 0 if system in troubles else 1)
+    yield up
+    failing = GaugeMetricFamily("syncd_loop_failures", "Failures in a row, by loop.", labels=("loop",))
+    for health in daemon.healths():
+        failing.add_metric((health.name,), health.failures)
+    yield failing
+    store = daemon.service.store
+    yield CounterMetricFamily("syncd_store_statements", "Statements sent to the store.", store.statements)
+    yield GaugeMetricFamily("syncd_lease_left_seconds", "Time that the lease is ours.", store.lease_left())
+    info = GaugeMetricFamily("syncd_info", "The running version.", labels=("version",))
+    info.add_metric((installed_version(),), 1)
+    yield info
