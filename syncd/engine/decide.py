@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conflict.deletes import RECORD, Policy, see_delete, see_edit_of_deleted
+from conflict.deletes import DELETE, KEEP, RECORD, Policy, see_delete, see_edit_of_deleted
 from conflict.link import Gate, gate, see
 from conflict.suspects import overwritten, suspects
 from syncd.core.nouns import Change, LinkState, Op
@@ -113,6 +113,8 @@ def _apply(world: World, batch: Batch, item: Incoming, record: Record, link: Lin
         alive, clash = see_edit_of_deleted(outcome.record, outcome.link, kind.against, event=batch.event)
         outcome = replace(outcome, record=alive)
         batch.clashes.append((record.record_id, clash))
+        if not alive.deleted:
+            batch.changes.setdefault((record.record_id, alive.version), {})[RECORD] = KEEP
     batch.take(outcome)
     if link.unapplied and not outcome.link.unapplied:
         batch.readable.add(link.remote_id)
@@ -125,7 +127,7 @@ def _restored(batch: Batch, link: Link, record: Record) -> tuple[Link, Record]:
     """The same link returns; what we deleted elsewhere in consequence may be made anew."""
     if record.deleted:
         record = replace(record, deleted=False, version=record.version + 1)
-        batch.changes.setdefault((record.record_id, record.version), {})
+        batch.changes.setdefault((record.record_id, record.version), {})[RECORD] = KEEP
     batch.revived.add(record.record_id)
     return replace(link, state=LinkState.LIVE, gone_by=None), record
 
@@ -151,7 +153,7 @@ def _deleted(world: World, batch: Batch, item: Incoming, record: Record, link: L
     batch.put_record(outcome.record)
     batch.put_link(outcome.link)
     if outcome.record.version != record.version:
-        batch.changes.setdefault((record.record_id, outcome.record.version), {})
+        batch.changes.setdefault((record.record_id, outcome.record.version), {})[RECORD] = DELETE
     if outcome.clash is not None:
         batch.clashes.append((record.record_id, outcome.clash))
     if outcome.spread is Policy.UNLINK:
