@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from conflict.deletes import DELETE, RECORD, decide
+from conflict.deletes import DELETE, KEEP, RECORD, decide
 from conflict.verdict import Moved, verdict
 from syncd.core.errors import SyncdError
 from syncd.core.state import Record
@@ -70,7 +70,7 @@ class Commands:
             after = self._verdict(record, row["field"], value, saw)
         except Moved:
             return False, "it has other candidates now than you were shown; look again and decide anew"
-        await self._write(tx, record, after, {row["field"]: value} if row["field"] else {})
+        await self._write(tx, record, after, {row["field"]: value})
         said = orjson.dumps({"rule": "person", "winner": args.get("candidate"), "value": value})
         sql = "update conflicts set state = 'decided', closed = now(), verdict = $2 where conflict = $1"
         await tx.execute(sql, args["conflict"], said)
@@ -83,6 +83,7 @@ class Commands:
         return verdict(record, field, value, saw, time=now, event=self.world.store.seq())
 
     async def _write(self, tx: Tx, old: Record, new: Record, changes: Mapping[str, Any]) -> None:
+        self.world.touch(tx, [new.record_id])
         await update_records(tx, [(old.version, new)])
         row = (new.record_id, new.version, "person", 0, self.world.config, orjson.dumps(changes))
         columns = ("record_id", "version", "system", "event", "config", "changes")
@@ -149,12 +150,13 @@ class Commands:
         ids = [row["record_id"] for row in await tx.fetch(sql, args["brake"])]
         if args.get("how", "detach") == "take_theirs" and brake["op"] == "delete":
             for record in (await load_records(tx, ids)).values():
-                await self._write(tx, record, decide(record, delete=False), {})
+                await self._write(tx, record, decide(record, delete=False), {RECORD: KEEP})
             return True, f"{len(ids)} records are kept; where they were deleted the copy stays gone"
         await self._detach(tx, brake["stream"], ids)
         return True, f"{len(ids)} records are detached from {self.world.streams[brake['stream']].system}"
 
     async def _detach(self, tx: Tx, stream: int, ids: list[int]) -> None:
+        self.world.touch(tx, ids)
         sql = "update links set state = 'detached' where record_id = any($1::bigint[]) and stream = $2"
         await tx.execute(sql, ids, stream)
         sql = """insert into links

@@ -48,6 +48,7 @@ class Plan:
     todo: dict[PushOp, list[Todo]] = field(default_factory=dict)
     done: list[int] = field(default_factory=list)
     waits: set[tuple[int, int, int, int]] = field(default_factory=set)
+    at: int = 0
     unsayable: list[tuple[int, str, str]] = field(default_factory=list)
 
 
@@ -84,6 +85,8 @@ class Pusher:
     async def _plan(self, rows: Sequence[tuple[int, int, bool]]) -> Plan:
         """Load what the rows speak of, and judge what is due now."""
         world, stream, kind = self.world, self.stream, self.world.kind_of(self.stream)
+        plan = Plan(at=world.store.seq())
+        world.planning[stream.id] = plan.at
         seqs: dict[int, list[int]] = {}
         for seq, record_id, _ in rows:
             if (stream.id, record_id) not in world.flying:
@@ -93,7 +96,6 @@ class Pusher:
             records = await load_records(con, seqs)
             links = await load_links(con, stream.names, seqs)
             refs = await load_targets(con, world, stream, kind, (r.fields for r in records.values()))
-        plan = Plan()
         for record_id, outbox in seqs.items():
             record, link = records.get(record_id), links.get(record_id)
             if record is None:
@@ -234,6 +236,8 @@ class Pusher:
     async def _send(self, batch: list[Todo]) -> int:
         """One call: intent, call, settlement."""
         send = await self._intend(batch)
+        if send is None:
+            return 0
         pushes = [todo.push for todo in batch if todo.push is not None]
         try:
             results = await self.keeper.call(lambda: self.stream.connector.write(pushes))
@@ -249,26 +253,24 @@ class Pusher:
         self._limit = min(self.stream.can.write_batch, self._limit * 2)
         return await settle(self.world, self.stream, send, batch, results)
 
-    async def _intend(self, batch: list[Todo]) -> Send:
-        """Write down what is about to be sent; from here on no read is applied to these links."""
-        store, stream = self.world.store, self.stream
+    async def _intend(self, batch: list[Todo]) -> Send | None:
+        """Write down what is about to be sent; from here on no read is applied to these links.
+
+        What was written since it was planned is left out of `batch`: its outbox row stays, and it is
+        planned anew.
+        """
+        store, stream, world = self.world.store, self.stream, self.world
         async with store.write(numbers=len(batch) + 10) as tx:
+            planned = world.planning[stream.id]
+            batch[:] = [t for t in batch if world.touched.get(t.record.record_id, 0) < planned]
+            if not batch:
+                return None
             for todo in batch:
                 todo.push = self._build(todo)
-            items = [
-                SentItem(
-                    t.record.record_id,
-                    t.link.remote_id if t.link else None,
-                    t.due.fields,
-                    t.due.versions,
-                    t.outbox,
-                )
-                for t in batch
-            ]
-            send = Send(store.seq(), stream.id, batch[0].op, items)
+            send = Send(store.seq(), stream.id, batch[0].op, [_item(todo) for todo in batch])
             await begin_send(tx, send)
-        self.world.counters[stream.id].calls += 1
-        self.world.take_off(send)
+            world.take_off(send)
+        world.counters[stream.id].calls += 1
         return send
 
     def _build(self, todo: Todo) -> Push:
@@ -309,6 +311,11 @@ class Pusher:
         await self._give_back(send, batch)
         middle = len(batch) // 2
         return await self._send(batch[:middle]) + await self._send(batch[middle:])
+
+
+def _item(todo: Todo) -> SentItem:
+    remote_id = todo.link.remote_id if todo.link else None
+    return SentItem(todo.record.record_id, remote_id, todo.due.fields, todo.due.versions, todo.outbox)
 
 
 def _moved(link: Link, shown: Incoming | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ _VERSIONS = ("record_id", "version", "system", "event", "config", "changes")
 
 async def save(tx: Tx, world: World, batch: Batch) -> None:
     """Write everything that a batch decided."""
+    moved = {known.record_id for known in batch.known.values() if known.link is not None}
+    world.touch(tx, moved | {record for record, _ in batch.changes})
     await _save_records(tx, world, batch)
     links = [known.link for known in batch.known.values() if known.link is not None]
     await insert_links(tx, batch.stream.names, (x for x in links if x.remote_id in batch.new_links))
@@ -117,10 +120,11 @@ async def hold(tx: Tx, world: World, stream: int, event: int, holds: Sequence[Ho
     rows: list[tuple[Any, ...]] = []
     fetched: dict[tuple[str, str], dict[str, Any]] = {}
     newest: dict[tuple[int, str], Any] = {}
+    queued = ChainMap(newest, world.queued)
     for item in holds:
         if item.change is None:
             fetched.setdefault((item.remote_id, item.reason), {}).update(item.suspects)
-        elif not _same_as_queued({**world.queued, **newest} if newest else world.queued, stream, item.change):
+        elif not _same_as_queued(queued, stream, item.change):
             rows.append(_row(world, stream, item, change_bytes(item.change), item.suspects))
             newest[stream, item.remote_id] = item.change.fields
     for (remote_id, reason), suspects in fetched.items():
@@ -140,8 +144,8 @@ def _row(world: World, stream: int, item: Hold, change: bytes | None, suspects: 
 
 def _same_as_queued(newest: Mapping[tuple[int, str], Any], stream: int, change: Change) -> bool:
     """Polls overlap: a change equal to the newest that waits for its id is the same change."""
-    queued = newest.get((stream, change.remote_id))
-    return queued is not None and queued == change.fields
+    waiting = newest.get((stream, change.remote_id))
+    return waiting is not None and waiting == change.fields
 
 
 def _held(

@@ -75,6 +75,7 @@ async def settle(
             result = by_id.get(push_id, Uncertain(push_id, "the answer left this record out"))
             todo.record = fresh.get(todo.record.record_id, todo.record)
             _one(world, stream, send, out, todo, result)
+        world.touch(tx, [todo.record.record_id for todo in batch])
         await _save(tx, world, stream, send, out)
     world.land(send)
     for remote_id, sent in out.sent:
@@ -90,8 +91,7 @@ def _one(
         case Accepted():
             _accepted(stream, out, todo, result)
             world.tries.pop((stream.id, todo.record.record_id), None)
-        case Stale() | Missing():
-            out.done += todo.outbox
+        case Stale() | Missing():  # its outbox rows stay, and wait for the look
             out.holds += [Hold(todo.link.remote_id, "repush", None)] if todo.link else []
         case Exists():
             out.done += todo.outbox
@@ -177,7 +177,6 @@ def _later(world: World, stream: Stream, out: Settlement, todo: Todo) -> None:
 def _uncertain(world: World, stream: Stream, out: Settlement, todo: Todo, send: Send) -> None:
     """The answer was lost. An update is read again; a create is tried again only under a key of ours."""
     if todo.link is not None:
-        out.done += todo.outbox
         out.links.append(uncertain(todo.link, todo.due.fields, todo.due.versions))
         out.holds.append(Hold(todo.link.remote_id, "repush", None))
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from syncd.identity import Matcher
 from syncd.mapping.compile import CompiledMap
 from syncd.store.rows import LinkNames
 from syncd.store.sends import Send
-from syncd.store.store import Store
+from syncd.store.store import Store, Tx
 
 RECENT = 20_000
 """How many answered writes are remembered, to judge reads that began before their answer."""
@@ -144,6 +144,8 @@ class World:
     queued: dict[tuple[int, str], Mapping[str, Any]] = field(default_factory=dict)
     refetch: set[tuple[int, str]] = field(default_factory=set)
     sent: dict[tuple[int, str], list[Sent]] = field(default_factory=dict)
+    touched: dict[int, int] = field(default_factory=dict)
+    planning: dict[int, int] = field(default_factory=dict)
     doubts: dict[tuple[int, int], Doubt] = field(default_factory=dict)
     parked: set[int] = field(default_factory=set)
     tries: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -177,6 +179,19 @@ class World:
             self.creating[send.stream] -= 1
         if any(stream == send.stream for stream, _ in self.queued):
             self.bells.ring_inbox(send.stream)
+
+    def touch(self, tx: Tx, records: Iterable[int]) -> None:
+        """Records whose row or links this transaction writes: what was planned on their old state is void.
+
+        The number is taken after the commit: a plan that was loaded before it has a lower one.
+        """
+        tx.after_commit(lambda: self._touched(list(records), self.store.seq()))
+
+    def _touched(self, records: list[int], seq: int) -> None:
+        if len(self.touched) > RECENT:
+            oldest = min(self.planning.values(), default=seq)
+            self.touched = {record: at for record, at in self.touched.items() if at >= oldest}
+        self.touched.update(dict.fromkeys(records, seq))
 
     def remember(self, stream: int, remote_id: str, sent: Sent) -> None:
         """Keep an answered write for reads that were on their way; the oldest are forgotten."""
