@@ -70,7 +70,7 @@ class Engine:
 
     async def _until_stopped(self, tasks: list[asyncio.Task[Any]]) -> None:
         stop = asyncio.create_task(self.stopping.wait())
-        done, _ = await asyncio.wait({stop, *tasks}, return_when=asyncio.FIRST_EXCEPTION)
+        done, _ = await asyncio.wait({stop, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         for task in done - {stop}:
             if not task.cancelled() and (error := task.exception()) is not None:
