@@ -16,7 +16,17 @@ from typer.main import get_command
 from syncd.cli.common import Call, ConfigOption, JsonOption, failure
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "init": ("syncd.cli.init", "Write a commented configuration."),
+    "check": ("syncd.cli.check", "Check the file, the systems and the mappings: all problems at once."),
     "run": ("syncd.cli.run", "Run the daemon."),
+    "status": ("syncd.cli.status", "Show how every kind fares in every system."),
+    "conflicts": ("syncd.cli.conflicts", "List, show and decide conflicts."),
+    "parked": ("syncd.cli.parked", "List, show, retry and drop what was set aside."),
+    "brakes": ("syncd.cli.brakes", "List, show, release and discard held writes."),
+    "sweep": ("syncd.cli.sweep", "Ask the daemon to compare everything now."),
+    "schema": ("syncd.cli.schema", "Print the configuration's JSON Schema."),
+    "connectors": ("syncd.cli.connectors", "List the installed connectors."),
+    "db": ("syncd.cli.db", "Show or upgrade the store's tables."),
 }
 """By name: the module, and what the command does."""
 

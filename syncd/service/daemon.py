@@ -30,8 +30,9 @@ DRAIN_SECONDS = 6.0
 class Daemon:
     """Runs a service whose store holds the lease and whose systems nobody has looked at yet."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, *, look_again: float = LOOK_AGAIN) -> None:
         self.service = service
+        self.look_again = look_again
         self.stopping = asyncio.Event()
         self.engine: Engine | None = None
         self.world: World | None = None
@@ -115,7 +116,7 @@ class Daemon:
     async def _wake(self) -> dict[str, Look]:
         """Looks that show that something can run now which could not; never returns where nothing sleeps."""
         while True:
-            await self.service.clock.sleep(LOOK_AGAIN)
+            await self.service.clock.sleep(self.look_again)
             sleeping = {system for system, _ in self.service.asleep()}
             looks = await look_at_all(self.service.settings, sorted(sleeping))
             better = {name: look for name, look in looks.items() if self._is_better(look)}

@@ -1,0 +1,123 @@
+"""`syncd status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from syncd.cli.asking import with_store
+from syncd.cli.common import FINE, PROBLEMS, ConfigOption, JsonOption, call_of, when
+from syncd.cli.tables import shown, table
+
+if TYPE_CHECKING:
+    from syncd.store.store import Store
+    from syncd.store.views import Holder, KindView, StreamView
+
+app = typer.Typer()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All that is shown. `daemon` is what `/readyz` says, None where no daemon answers."""
+
+    streams: list[StreamView]
+    kinds: list[KindView]
+    holder: Holder
+    daemon: dict[str, Any] | None
+
+    def waits_for_a_person(self) -> bool:
+        """Whether something does not go on by itself."""
+        return any(k.conflicts for k in self.kinds) or any(s.parked or s.brakes for s in self.streams)
+
+    def troubles(self) -> Iterator[str]:
+        """What the daemon says is wrong."""
+        if self.daemon is None:
+            return
+        if self.daemon["store"] != "ok":
+            yield f"store: {self.daemon['store']}"
+        for name, why in self.daemon["systems"].items():
+            if why:
+                yield f"{name}: {why}"
+        told = set(self.daemon["systems"].values())
+        for loop in self.daemon["loops"]:
+            if loop["trouble"] and loop["trouble"] not in told:
+                yield f"{loop['name']}: {loop['trouble']}"
+
+
+@app.command()
+def status(
+    ctx: typer.Context,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    system: Annotated[str | None, typer.Option(help="Only this system.")] = None,
+) -> None:
+    """Show how every kind fares in every system: links, what is behind, what waits for whom.
+
+    Ends with 1 where something waits for a person or is in trouble.
+    """
+    from syncd.service.health import ask_daemon
+    from syncd.store import views
+
+    call = call_of(ctx, config, json)
+    settings = call.settings()
+
+    async def look(store: Store) -> Status:
+        streams = [s for s in await views.streams(store) if s.system in settings.systems]
+        kinds, holder = await views.kinds(store), await views.holder(store)
+        return Status(streams, kinds, holder, await ask_daemon(settings) if holder.runs else None)
+
+    found = with_store(call, look)
+    found = Status([s for s in found.streams if system in (None, s.system)], *_rest(found))
+    call.show(_data(found), _text(found))
+    troubled = found.waits_for_a_person() or any(True for _ in found.troubles())
+    raise typer.Exit(PROBLEMS if troubled else FINE)
+
+
+def _rest(found: Status) -> tuple[list[KindView], Holder, dict[str, Any] | None]:
+    return found.kinds, found.holder, found.daemon
+
+
+def _data(found: Status) -> dict[str, Any]:
+    return {
+        "streams": [asdict(stream) for stream in found.streams],
+        "kinds": [asdict(kind) for kind in found.kinds],
+        "daemon": {"runs": found.holder.runs, "holder": found.holder.holder, "says": found.daemon},
+        "troubles": list(found.troubles()),
+    }
+
+
+def _text(found: Status) -> Any:
+    from rich.console import Group
+
+    now = datetime.now(UTC)
+    if not found.streams:
+        return Group(_of_daemon(found), "nothing was synced yet: `syncd run` starts it")
+    columns = ("system", "kind", "links", "behind", "inbox", "waits", "parked", "held", "last news", "swept")
+    rows = [_row(stream, now) for stream in found.streams]
+    numbers = ("behind", "inbox", "waits", "parked", "held")
+    streams = table("", *columns, rows=rows, numbers=numbers)
+    kind_rows = [(k.kind, k.records, k.deleted, k.conflicts) for k in found.kinds]
+    counts = ("records", "deleted", "conflicts")
+    kinds = table("", "kind", *counts, rows=kind_rows, numbers=counts)
+    return Group(_of_daemon(found), streams, kinds, *[shown(trouble) for trouble in found.troubles()])
+
+
+def _row(stream: StreamView, now: datetime) -> tuple[Any, ...]:
+    links = ", ".join(f"{n} {state}" for state, n in stream.links.items()) or "none"
+    held = f"{stream.held} ({', '.join(stream.brakes)})" if stream.brakes else stream.held
+    swept = "asked for" if stream.sweep_asked else when(stream.swept_at, now)
+    return (
+        *(stream.system, stream.kind, links, stream.behind, stream.inbox, stream.waiting, stream.parked),
+        *(held, when(stream.read_at, now), swept),
+    )
+
+
+def _of_daemon(found: Status) -> str:
+    if not found.holder.runs:
+        return "no daemon runs"
+    says = "does not answer on its port" if found.daemon is None else found.daemon["status"]
+    return shown(f"daemon ({found.holder.holder}): {says}")
