@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 from syncd.core.errors import CursorLost
@@ -22,6 +23,7 @@ class Intake:
 
     def __init__(self, world: World, stream: Stream, keeper: Gatekeeper) -> None:
         self.world, self.stream, self.keeper = world, stream, keeper
+        self._marks: deque[tuple[float, int]] = deque()
 
     async def cursor(self) -> Cursor | None:
         """Where the last committed page ended."""
@@ -52,12 +54,23 @@ class Intake:
     async def _paced(self, pages: AsyncIterator[Page]) -> AsyncIterator[tuple[Page, int]]:
         """Each page with the sequence from before its request left."""
         while True:
-            evidence = self.world.store.seq()
+            evidence = self._evidence()
             self.world.counters[self.stream.id].calls += 1
             page = await self.keeper.call(lambda: _next(pages))
             if page is None:
                 return
             yield page, evidence
+
+    def _evidence(self) -> int:
+        """The sequence now, less the feed's declared lag: a lagging feed shows what was, not what is."""
+        now, seq = self.world.clock.monotonic(), self.world.store.seq()
+        if not self.stream.can.read_lag:
+            return seq
+        self._marks.append((now, seq))
+        while len(self._marks) > 1 and self._marks[1][0] <= now - self.stream.can.read_lag:
+            self._marks.popleft()
+        then, old = self._marks[0]
+        return old if then <= now - self.stream.can.read_lag else 0
 
     async def take(self, page: Page, evidence: int, since: Cursor | None = None) -> int:
         """Apply one page and move the cursor with it; a quiet page writes nothing."""
