@@ -32,7 +32,8 @@ class Brakes:
     async def pass_through(self, todo: list[Todo]) -> list[Todo]:
         """The pushes that may go; the others are held, listed and wait for a person.
 
-        A pulled brake holds everything of its operation. Approved pushes pass, and are not counted.
+        A pulled brake holds everything of its operation. Approved pushes pass, and are not counted; what
+        was counted is approved, so that a push that must be tried again, also after a crash, counts once.
         """
         if not todo:
             return todo
@@ -47,6 +48,7 @@ class Brakes:
         async with self.world.store.write(numbers=len(counted) + 10) as tx:
             if await self._may(tx, op, brake, len(counted)):
                 await tx.execute(_COUNT, self.stream.id, op, self.world.clock.now(), len(counted))
+                await queues.approve(tx, [seq for t in counted for seq in t.outbox])
                 return todo
             await self._hold(tx, op, brake, counted)
         return approved

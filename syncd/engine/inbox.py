@@ -101,11 +101,15 @@ class Inbox:
             self._fetched(want, shown[want.remote_id], evidence) for want in wanted if want.remote_id in shown
         ]
         seqs = [row["seq"] for want in wanted for row in want.rows]
-        async with world.store.write(numbers=6 * len(items) + 100) as tx:
-            for want in wanted:
-                world.refetch.discard((stream.id, want.remote_id))
-            await apply(tx, world, stream, items, source="fetch", evidence=evidence)
-            await queues.drop_inbox(tx, seqs)
+        places = {(stream.id, want.remote_id) for want in wanted}
+        world.refetch -= places  # before the look, which may ask for another one
+        try:
+            async with world.store.write(numbers=6 * len(items) + 100) as tx:
+                await apply(tx, world, stream, items, source="fetch", evidence=evidence)
+                await queues.drop_inbox(tx, seqs)
+        except BaseException:
+            world.refetch |= places
+            raise
         return len(seqs)
 
     def _fetched(self, want: Wanted, change: Change, evidence: int) -> Incoming:

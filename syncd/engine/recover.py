@@ -55,7 +55,6 @@ async def _reopen(tx: Tx, world: World, stream: Stream, send: Send) -> bool:
         if send.op is PushOp.UPDATE:
             doubtful = [uncertain(links[i.record_id], i.fields, i.versions) for i in known]
             await update_links(tx, stream.names, doubtful)
-        await queues.drop_outbox(tx, [seq for item in known for seq in item.outbox])
         holds = [Hold(links[i.record_id].remote_id, "repush", None) for i in known]
         await hold(tx, world, stream.id, 0, holds)
         return False

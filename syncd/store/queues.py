@@ -37,6 +37,11 @@ async def drop_outbox(tx: Tx, seqs: Collection[int]) -> None:
         await tx.execute("delete from outbox where seq = any($1::bigint[])", list(seqs))
 
 
+async def approve(tx: Tx, seqs: Collection[int]) -> None:
+    """Rows that passed a brake: it counts them no more."""
+    await tx.execute("update outbox set approved = true where seq = any($1::bigint[])", list(seqs))
+
+
 async def add_inbox(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> None:
     """Rows of (seq, stream, remote_id, reason, evidence, not_before, change, suspects)."""
     if rows:

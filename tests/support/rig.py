@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from connectors.base import Connector, ObjectSpec
@@ -44,9 +44,15 @@ def specs(settings: Settings, system: str) -> list[ObjectSpec]:
 class Rig:
     """A world with its parts at hand."""
 
-    def __init__(self, world: World, settings: Settings, connectors: Mapping[str, Connector]) -> None:
+    def __init__(
+        self,
+        world: World,
+        settings: Settings,
+        connectors: Mapping[str, Connector],
+        keeper: Callable[[str, Clock], Gatekeeper] = Gatekeeper,
+    ) -> None:
         self.world, self.settings, self.connectors = world, settings, connectors
-        self.keepers = {name: Gatekeeper(name, world.clock) for name in settings.systems}
+        self.keepers = {name: keeper(name, world.clock) for name in settings.systems}
         self.streams = [stream for kind in in_order(world.kinds) for stream in kind.streams]
         self.intakes = {s.id: Intake(world, s, self.keepers[s.system]) for s in self.streams}
         self.pushers = {s.id: Pusher(world, s, self.keepers[s.system]) for s in self.streams}
@@ -56,7 +62,17 @@ class Rig:
     @classmethod
     async def make(cls, store: Store, config: Path, clock: Clock | None = None) -> Rig:
         """Load `config`, connect, describe, build, recover."""
-        settings = load_settings(config, options(), {})
+        return await cls.start(store, load_settings(config, options(), {}), clock)
+
+    @classmethod
+    async def start(
+        cls,
+        store: Store,
+        settings: Settings,
+        clock: Clock | None = None,
+        keeper: Callable[[str, Clock], Gatekeeper] = Gatekeeper,
+    ) -> Rig:
+        """The same of settings that are loaded already; `keeper` makes the door to each system."""
         connectors: dict[str, Connector] = {
             name: load(system.connector)(name, system.connector_settings(), specs(settings, name))
             for name, system in settings.systems.items()
@@ -65,7 +81,7 @@ class Rig:
         settings = with_schemas(settings, schemas)
         world = await build_world(store, settings, connectors, clock or SystemClock())
         await recover(world)
-        return cls(world, settings, connectors)
+        return cls(world, settings, connectors, keeper)
 
     async def aclose(self) -> None:
         for connector in self.connectors.values():
@@ -100,10 +116,10 @@ class Rig:
     def pushed(self) -> int:
         return sum(counters.pushed for counters in self.world.counters.values())
 
-    async def sweep(self) -> int:
-        """Sweep every stream."""
+    async def sweep(self, system: str | None = None) -> int:
+        """Sweep every stream, or those of one system."""
         did = 0
         for s in self.streams:
-            if s.reads:
+            if s.reads and system in (None, s.system):
                 did += await Sweeper(self.world, s, self.keepers[s.system]).sweep()
         return did
