@@ -149,9 +149,12 @@ class Pusher:
         """Drop rows with nothing to do, and remember what waits for a reference's target."""
         if not (plan.done or plan.waits or plan.unsayable):
             return
-        async with self.world.store.write(numbers=len(plan.unsayable) + 10) as tx:
+        async with self.world.store.write(numbers=len(plan.unsayable) + len(plan.waits) + 10) as tx:
             await queues.drop_outbox(tx, plan.done)
-            await queues.add_waits_out(tx, plan.waits)
+            if plan.waits:
+                await queues.add_waits_out(tx, plan.waits)
+                freed = await queues.free_waits_out(tx, self.stream.id, {target for target, *_ in plan.waits})
+                await queues.add_outbox(tx, self.world.store, [(self.stream.id, record) for record in freed])
             await park_notes(tx, self.world, self.stream.id, [self._unsayable(*it) for it in plan.unsayable])
 
     def _unsayable(self, record_id: int, name: str, why: str) -> Note:

@@ -84,6 +84,14 @@ async def add_waits_out(tx: Tx, rows: Collection[tuple[int, int, int, int]]) -> 
         await tx.execute(sql, *[list(column) for column in zip(*rows, strict=True)])
 
 
+async def free_waits_out(tx: Tx, stream: int, targets: Collection[int]) -> list[int]:
+    """Records of a stream that wait for one of `targets` whose copy was made since they were planned."""
+    sql = """delete from waits_out w using links l
+    where w.target_record = any($2::bigint[]) and w.stream = $1 and l.record_id = w.target_record
+    and l.stream = w.target_stream and l.state = 'live' returning w.record_id"""
+    return [row["record_id"] for row in await tx.fetch(sql, stream, list(targets))]
+
+
 async def take_waits_out(tx: Tx, stream: int, records: Collection[int]) -> list[Any]:
     """Those that waited for a record's copy in a stream: (record_id, stream); they wait no more."""
     sql = """delete from waits_out where target_record = any($1::bigint[]) and target_stream = $2
