@@ -111,7 +111,7 @@ class Engine:
             sweep = Sweeper(world, stream, keeper).sweep
             loops.append(Loop(f"sweep {label}", self._sweep_step(stream, sweep), self._after_a_while(stream)))
         if stream.writes:
-            push = Pusher(world, stream, keeper).push
+            push = self._push_step(stream, Pusher(world, stream, keeper))
             loops.append(Loop(f"push {label}", push, self._bell(world.bells.push[stream.id])))
         return loops
 
@@ -119,9 +119,19 @@ class Engine:
         async def step() -> None:
             await self._targets_first(stream)
             await intake.read()
-            self._firsts[stream.id] = True
+            if not self._firsts[stream.id]:
+                self._firsts[stream.id] = True
+                self.world.bells.ring_push([stream.id])
             if all(done for number, done in self._firsts.items() if self.world.streams[number].reads):
                 self.caught_up.set()
+
+        return step
+
+    def _push_step(self, stream: Stream, pusher: Pusher) -> Callable[[], Awaitable[object]]:
+        async def step() -> None:
+            # what was not read yet may be the very record that would be created
+            if self._firsts[stream.id] or not stream.reads:
+                await pusher.push()
 
         return step
 

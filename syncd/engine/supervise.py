@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from loguru import logger
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential
 
 from syncd.core.clock import Clock
 from syncd.core.errors import CursorLost, Fenced, NeedsOperator, RetryLater, StoreUnavailable, SyncdError
@@ -77,11 +78,11 @@ def _may_go_on(error: BaseException) -> bool:
     return isinstance(error, Exception) and not isinstance(error, Fenced | StoreUnavailable)
 
 
-class _Wait(wait_exponential_jitter):
+class _Wait(wait_exponential):
     """Exponential with jitter; a remote's own wish is honoured, a person is waited for patiently."""
 
     def __init__(self) -> None:
-        super().__init__(initial=0.2, max=LONGEST_WAIT, jitter=0.2)
+        super().__init__(multiplier=0.2, max=LONGEST_WAIT)
 
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
@@ -89,7 +90,7 @@ class _Wait(wait_exponential_jitter):
             return 0.0
         if isinstance(error, RetryLater) and error.after is not None:
             return min(error.after, 3600.0)
-        return float(super().__call__(retry_state))
+        return float(super().__call__(retry_state)) + random.uniform(0, 0.2)
 
 
 def _note(health: Health, state: RetryCallState) -> None:
