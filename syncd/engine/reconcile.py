@@ -19,6 +19,8 @@ from syncd.store.store import Store
 Progress = Callable[[str, str, int], None]
 """Called with kind, system and the number of remote records looked at so far."""
 
+ASLEEP = "it cannot be used now; `syncd check` says why"
+
 _WAITING = """
 select (select count(*) from conflicts where state = 'open') as conflicts,
   (select count(*) from parked) as parked, (select count(*) from brakes where ended is null) as brakes,
@@ -59,6 +61,8 @@ class Reconciler:
             if len(kept) < self.limit:
                 kept.append(found)
 
+        if stream.id in self.world.asleep:
+            return Pair(stream.kind, stream.system, stream.object, why_not=ASLEEP)
         check = PairCheck(self.world, stream, self.keepers[stream.system], keep)
         return await check.run(lambda seen: self._progress(stream.kind, stream.system, seen))
 

@@ -10,7 +10,7 @@ from connectors.base import Connector
 from syncd.config import Settings, with_schemas
 from syncd.core.clock import Clock
 from syncd.core.errors import NeedsOperator
-from syncd.engine.build import build_world
+from syncd.engine.build import build_world, look_world
 from syncd.engine.gatekeeper import Gatekeeper
 from syncd.engine.world import World
 from syncd.service.look import Look, look_at_all, used_systems
@@ -53,13 +53,17 @@ class Service:
             if system in self.settings.kinds[kind].systems and not look.usable(kind)
         }
 
-    async def world(self) -> World:
-        """The engine's world, what cannot run asleep in it. Needs the store's lease."""
+    async def world(self, *, look_only: bool = False) -> World:
+        """The engine's world, what cannot run asleep in it.
+
+        Needs the store's lease, unless it is to be looked at only: then nothing is registered in the store.
+        """
         lost = next((look for look in self.looks.values() if look.connector is None), None)
         if lost is not None:
             raise NeedsOperator(f"{lost.system} cannot be used at all: {lost.trouble}", "Mend its connector")
         asleep = self.asleep()
-        world = await build_world(self.store, self.settings, self.connectors, self.clock)
+        make = look_world if look_only else build_world
+        world = await make(self.store, self.settings, self.connectors, self.clock)
         streams = world.streams.values()
         world.asleep = {stream.id for stream in streams if (stream.system, stream.kind) in asleep}
         return world
