@@ -54,7 +54,7 @@ class Inbox:
         return [row for row in rows if not self._waits(row)]
 
     def _waits(self, row: Any) -> bool:
-        if row["reason"] == "create_open" and self.world.creating.get(self.stream.id):
+        if row["reason"] == "create_open" and self.world.create_open(self.stream.id):
             return True
         return (self.stream.id, row["remote_id"]) in self.world.flying_ids
 

@@ -48,6 +48,7 @@ class Plan:
     todo: dict[PushOp, list[Todo]] = field(default_factory=dict)
     done: list[int] = field(default_factory=list)
     waits: set[tuple[int, int, int, int]] = field(default_factory=set)
+    sure: list[int] = field(default_factory=list)
     at: int = 0
     unsayable: list[tuple[int, str, str]] = field(default_factory=list)
 
@@ -113,6 +114,8 @@ class Pusher:
         self, plan: Plan, record: Record, link: Link | None, outbox: list[int], refs: Refs, *, approved: bool
     ) -> None:
         op, found = self._due(record, link, refs)
+        if op is not PushOp.CREATE:
+            plan.sure.append(record.record_id)
         for target in found.blocked:
             self._wait(plan, record, target)
         plan.unsayable += [(record.record_id, name, why) for name, why in found.unsayable]
@@ -151,6 +154,7 @@ class Pusher:
             return
         async with self.world.store.write(numbers=len(plan.unsayable) + len(plan.waits) + 10) as tx:
             await queues.drop_outbox(tx, plan.done)
+            await self._no_longer_doubted(tx, plan.sure)
             if plan.waits:
                 await queues.add_waits_out(tx, plan.waits)
                 freed = await queues.free_waits_out(tx, self.stream.id, {target for target, *_ in plan.waits})
@@ -194,14 +198,21 @@ class Pusher:
             ]
             await hold(tx, world, stream.id, 0, holds)
             await queues.drop_outbox(tx, [seq for t in there for seq in t.outbox])
-            await self._no_longer_doubted(tx, ripe)
+            await self._no_longer_doubted(tx, [t.record.record_id for t in ripe])
         return sure + [t for t in ripe if str(t.record.record_id) not in found]
 
-    async def _no_longer_doubted(self, tx: Tx, ripe: Sequence[Todo]) -> None:
+    async def _no_longer_doubted(self, tx: Tx, records: Sequence[int]) -> None:
+        """It was looked for, or linked meanwhile: a call is settled when none of its creates is in doubt."""
         doubts = self.world.doubts
-        batches = {doubts.pop((self.stream.id, t.record.record_id)).batch for t in ripe}
-        for batch in batches - {doubt.batch for doubt in doubts.values()}:
+        gone = {place: doubts[place] for n in records if (place := (self.stream.id, n)) in doubts}
+        left = {doubt.batch for place, doubt in doubts.items() if place not in gone}
+        for batch in {doubt.batch for doubt in gone.values()} - left:
             await end_send(tx, batch)
+        tx.after_commit(lambda: self._sure(records))
+
+    def _sure(self, records: Sequence[int]) -> None:
+        for record in records:
+            self.world.sure(self.stream.id, record)
 
     async def _guard(self, batch: list[Todo]) -> list[Todo]:
         """Read before overwrite: what moved goes to the inbox's door instead of being written over."""

@@ -8,7 +8,7 @@ from conflict.settle import uncertain
 from syncd.core.nouns import PushOp
 from syncd.engine.batch import Hold
 from syncd.engine.save import hold, park_notes
-from syncd.engine.settle import create_unknown, findable, idempotent
+from syncd.engine.settle import chosen, create_unknown, findable, idempotent
 from syncd.engine.world import Doubt, Stream, World
 from syncd.store import queues
 from syncd.store.rows import load_links, update_links
@@ -65,6 +65,8 @@ async def _reopen_creates(
     tx: Tx, world: World, stream: Stream, send: Send, items: list[SentItem]
 ) -> bool:
     if idempotent(stream) or not items:
+        if chosen(stream):
+            world.retrying.update((stream.id, i.record_id) for i in items)
         return False  # the outbox rows are still there, and the same create gives the same record
     if findable(stream):
         at = world.clock.monotonic() + stream.can.find_lag

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from syncd.core.nouns import Change
-from syncd.core.state import Record
+from syncd.core.nouns import Change, LinkState
+from syncd.core.state import Link, Record
 from syncd.engine.batch import Batch, Hold, Incoming, Note
 from syncd.engine.wire import change_bytes
 from syncd.engine.world import Kind, World
@@ -34,13 +34,22 @@ async def save(tx: Tx, world: World, batch: Batch) -> None:
     await queues.close_conflicts(tx, batch.closed)
     if batch.readable and batch.stream.id in world.parked:
         await queues.unpark_reads(tx, batch.stream.id, batch.readable)
+    born = [x for x in links if x.remote_id in batch.new_links]
+    await _unpark_joined(tx, world, batch, born)
     await park_notes(tx, world, batch.stream.id, batch.notes)
     await _save_waits(tx, world, batch)
     await hold(tx, world, batch.stream.id, batch.event, batch.holds)
-    born = [x for x in links if x.remote_id in batch.new_links]
     batch.behind |= await linked(tx, world, batch.stream.id, [(x.remote_id, x.record_id) for x in born])
     await queues.add_outbox(tx, world.store, sorted(batch.behind))
     tx.after_commit(lambda: world.bells.ring_push(sorted({stream for stream, _ in batch.behind})))
+
+
+async def _unpark_joined(tx: Tx, world: World, batch: Batch, born: Sequence[Link]) -> None:
+    """A create that was refused, or that nobody answered, is no matter any more: the copy is there."""
+    live = [link.record_id for link in born if link.state is LinkState.LIVE]
+    joined = [(record, None) for record in live if record not in batch.new_records]
+    if joined and batch.stream.id in world.parked:
+        await queues.unpark(tx, batch.stream.id, joined)
 
 
 async def _save_records(tx: Tx, world: World, batch: Batch) -> None:

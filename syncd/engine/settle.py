@@ -53,6 +53,7 @@ class Settlement:
     again: set[tuple[int, int]] = field(default_factory=set)
     through: list[tuple[int, str | None]] = field(default_factory=list)
     accepted: int = 0
+    retrying: set[tuple[int, int]] = field(default_factory=set)
     sent: list[tuple[str, Sent]] = field(default_factory=list)
 
 
@@ -80,6 +81,10 @@ async def settle(
     world.land(send)
     for remote_id, sent in out.sent:
         world.remember(stream.id, remote_id, sent)
+    world.retrying |= out.retrying
+    places = {(stream.id, todo.record.record_id) for todo in batch}
+    for place in (places & world.retrying) - out.retrying:
+        world.sure(*place)
     world.counters[stream.id].pushed += out.accepted
     return out.accepted
 
@@ -172,6 +177,8 @@ def _later(world: World, stream: Stream, out: Settlement, todo: Todo) -> None:
         out.done += todo.outbox
         message = f"{stream.system} put it off {TRIES_BEFORE_PARKING} times; `syncd parked retry` tries again"
         out.notes.append(Note("keeps_failing", message, None, todo.record.record_id, None, "out"))
+    elif place in world.retrying:
+        out.retrying.add(place)
 
 
 def _uncertain(world: World, stream: Stream, out: Settlement, todo: Todo, send: Send) -> None:
@@ -183,6 +190,8 @@ def _uncertain(world: World, stream: Stream, out: Settlement, todo: Todo, send: 
     record_id = todo.record.record_id
     if idempotent(stream):
         _later(world, stream, out, todo)
+        if chosen(stream) and (stream.id, record_id) in world.tries:
+            out.retrying.add((stream.id, record_id))
         return
     if findable(stream):
         at = world.clock.monotonic() + stream.can.find_lag
@@ -195,6 +204,11 @@ def _uncertain(world: World, stream: Stream, out: Settlement, todo: Todo, send: 
 def idempotent(stream: Stream) -> bool:
     """Whether the same create, sent twice, gives one record."""
     return stream.can.client_ids or (stream.can.upsert_key and stream.settings.key_field is not None)
+
+
+def chosen(stream: Stream) -> bool:
+    """Whether a create is known by the id that we chose for it, and carries no key of ours."""
+    return stream.can.client_ids and stream.settings.key_field is None
 
 
 def findable(stream: Stream) -> bool:

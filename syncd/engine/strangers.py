@@ -24,7 +24,7 @@ def stranger(world: World, batch: Batch, item: Incoming) -> None:
     own = item.join if item.join is not None else own_key(stream, item)
     if own is not None and own in batch.records:
         _ours(world, batch, item, own)
-    elif world.creating.get(stream.id):
+    elif world.create_open(stream.id):
         batch.holds.append(Hold(change.remote_id, "create_open", replace(change, evidence=item.evidence)))
     else:
         _matched_or_new(world, batch, item)

@@ -127,8 +127,9 @@ class World:
 
     `flying` holds (stream, record id) of writes under way, `flying_ids` the same by remote id. `creating`
     counts open creates per stream. `queued` keeps, per (stream, remote id), the newest change that waits
-    in the inbox; `refetch` the ids that are to be read again. `asleep` are streams whose system cannot be
-    used yet: what they are owed queues up, and nothing of theirs runs.
+    in the inbox; `refetch` the ids that are to be read again. `retrying` are creates whose answer was lost
+    and that are made once more under the same id of our choice: until then they are open. `asleep` are
+    streams whose system cannot be used yet: what they are owed queues up, and nothing of theirs runs.
     """
 
     store: Store
@@ -147,6 +148,7 @@ class World:
     touched: dict[int, int] = field(default_factory=dict)
     planning: dict[int, int] = field(default_factory=dict)
     doubts: dict[tuple[int, int], Doubt] = field(default_factory=dict)
+    retrying: set[tuple[int, int]] = field(default_factory=set)
     parked: set[int] = field(default_factory=set)
     tries: dict[tuple[int, int], int] = field(default_factory=dict)
     asleep: set[int] = field(default_factory=set)
@@ -179,6 +181,17 @@ class World:
             self.creating[send.stream] -= 1
         if any(stream == send.stream for stream, _ in self.queued):
             self.bells.ring_inbox(send.stream)
+
+    def create_open(self, stream: int) -> bool:
+        """Whether an unknown id in a stream may be what a create of ours made, and says nothing of it."""
+        return bool(self.creating.get(stream)) or any(number == stream for number, _ in self.retrying)
+
+    def sure(self, stream: int, record: int) -> None:
+        """What became of a create is known."""
+        self.doubts.pop((stream, record), None)
+        if (stream, record) in self.retrying:
+            self.retrying.remove((stream, record))
+            self.bells.ring_inbox(stream)
 
     def touch(self, tx: Tx, records: Iterable[int]) -> None:
         """Records whose row or links this transaction writes: what was planned on their old state is void.
