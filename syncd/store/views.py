@@ -177,8 +177,10 @@ async def parked(
 async def parked_item(store: Store, number: int) -> dict[str, Any] | None:
     """One item, with the `body` that was kept of it (values) and its record's ids in each system."""
     async with store.plain() as con:
-        sql = f"{_PARKED.replace('p.at', 'p.at, p.body')} where p.parked = $1"
+        sql = f"{_PARKED} where p.parked = $1"
         found = [dict(row) for row in await con.fetch(sql, number)]
+        for row in found:
+            row["body"] = await con.fetchval("select body from parked where parked = $1", number)
         await _add_ids(con, found)
     return found[0] if found else None
 

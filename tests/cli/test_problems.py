@@ -1,0 +1,110 @@
+"""What is wrong is said in sentences with a place and a next step, and ends in the right exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import Done, syncd
+from tests.support.pair import CONFIG, Pair, run_sql
+
+FreshDatabase = Callable[[], Awaitable[str]]
+ENV = {
+    "STORE": "postgresql://127.0.0.1:1/store",
+    "CRM": "postgresql://sync:canary-secret@127.0.0.1:1/crm",
+    "ERP": "postgresql://127.0.0.1:1/erp",
+}
+
+FILES = {
+    "broken YAML": (("systems:\n", "systems: [\n"), "syncd.yaml:2:10: ", "not closed"),
+    "unknown key": (("poll: 1s", "pol: 1s"), "syncd.yaml:3:", 'Did you mean "poll"?'),
+    "wrong type": (("website: text", "website: texd"), "syncd.yaml:7:", "Did you mean text?"),
+    "no such connector": (("connector: sql", "connector: sqk"), "syncd.yaml:3:", 'Did you mean "sql"?'),
+    "missing secret": (
+        ("${env:CRM}", "${env:CRN}"),
+        "syncd.yaml:3:",
+        "the environment variable CRN is not set",
+    ),
+    "missing file": (("${env:CRM}", "${file:no.txt}"), "syncd.yaml:3:", "the file no.txt cannot be read"),
+    "plain secret": (("${env:CRM}", "postgresql://a:pw@h/d"), "syncd.yaml:3:", "${env:"),
+    "not yet": (("key_field: syncd_id, ", "where: a, "), "syncd.yaml:", "not yet: a filter on records"),
+}
+
+
+def refused(done: Done, code: int) -> str:
+    """What was said on the error's side, which is no traceback and holds no secret."""
+    assert (done.code, done.out) == (code, ""), done
+    assert "Traceback" not in done.err
+    assert "canary-secret" not in done.err
+    return done.err
+
+
+@pytest.mark.parametrize("case", FILES)
+async def test_a_wrong_file(tmp_path: Path, case: str) -> None:
+    (old, new), place, words = FILES[case]
+    assert old in CONFIG
+    (tmp_path / "syncd.yaml").write_text(CONFIG.replace(old, new, 1))
+    said = refused(await syncd(tmp_path, "check", env=ENV), 2)
+    assert said.startswith(place)
+    assert words in said
+
+
+@pytest.mark.parametrize("command", ["run", "status", "conflicts", "sweep"])
+async def test_every_command_refuses_a_wrong_file(tmp_path: Path, command: str) -> None:
+    (tmp_path / "syncd.yaml").write_text(CONFIG.replace("poll: 1s", "pol: 1s", 1))
+    assert "1 problem in the configuration" in refused(await syncd(tmp_path, command, env=ENV), 2)
+
+
+async def test_all_problems_at_once(tmp_path: Path) -> None:
+    (tmp_path / "syncd.yaml").write_text(CONFIG.replace("poll", "pol").replace("website: text", "website: x"))
+    said = refused(await syncd(tmp_path, "check", env=ENV), 2)
+    assert len(said.splitlines()) == 4
+    assert said.endswith("3 problems in the configuration\n")
+
+
+async def test_no_file(tmp_path: Path) -> None:
+    said = refused(await syncd(tmp_path, "check", "-c", "other.yaml"), 2)
+    assert "other.yaml: does not exist" in said
+
+
+@pytest.mark.parametrize("command", ["run", "status", "conflicts"])
+async def test_a_store_out_of_reach(tmp_path: Path, command: str) -> None:
+    (tmp_path / "syncd.yaml").write_text(CONFIG)
+    said = refused(await syncd(tmp_path, command, env=ENV), 3)
+    assert "the store at 127.0.0.1:1/store" in said
+
+
+async def test_check_tells_of_systems_and_store_out_of_reach(tmp_path: Path) -> None:
+    (tmp_path / "syncd.yaml").write_text(CONFIG)
+    done = await syncd(tmp_path, "check", env=ENV)
+    assert done.code == 3
+    for words in ("system crm (sql): ", "system erp (sql): ", "store: the store at 127.0.0.1:1/store"):
+        assert words in done.out
+    assert done.out.endswith("3 out of reach\n")
+    assert "canary-secret" not in done.out + done.err
+
+
+async def test_check_holds_the_mappings_against_the_tables(
+    tmp_path: Path, fresh_database: FreshDatabase
+) -> None:
+    pair = await Pair.make(tmp_path, fresh_database)
+    assert (await pair.syncd("check")).code == 0
+    await run_sql(pair.erp, "alter table contacts drop column family; alter table orgs drop column syncd_id")
+    done = await pair.syncd("check")
+    assert done.code == 2
+    assert "syncd.yaml:23:" in done.out
+    assert 'kinds.contact.systems.erp.fields.last_name: contacts has no field "family"' in done.out
+    assert 'kinds.company.systems.erp.key_field: orgs has no field "syncd_id"' in done.out
+    assert done.out.endswith("2 problems\n")
+    data = (await pair.syncd("check", "--json")).json()
+    assert data["ok"] is False
+    assert {problem["line"] for problem in data["problems"]} == {11, 23}
+    assert [system["name"] for system in data["systems"]] == ["crm", "erp"]
+
+
+async def test_wrong_usage(tmp_path: Path) -> None:
+    assert (await syncd(tmp_path, "nonsense")).code == 2
+    assert (await syncd(tmp_path, "conflicts", "decide")).code == 2
+    assert (await syncd(tmp_path)).code == 2
