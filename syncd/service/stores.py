@@ -14,6 +14,7 @@ from syncd.core.clock import Clock
 from syncd.core.errors import StoreUnavailable
 from syncd.store.embedded import EmbeddedPostgres
 from syncd.store.pool import place
+from syncd.store.revision import is_current
 from syncd.store.store import Store
 
 LEASE_SECONDS = 30.0
@@ -35,7 +36,8 @@ async def open_store(settings: Settings, clock: Clock, *, daemon: bool) -> Async
     `StoreUnavailable` says to run `syncd db upgrade`. Raises `Fenced` when another daemon has the lease.
     """
     async with open_url(settings, daemon=daemon) as (url, server):
-        await asyncio.to_thread(_prepare, url, server)
+        if not await is_current(url):
+            await asyncio.to_thread(_prepare, url, server)
         async with await Store.open(url, holder=holder(), clock=clock, lease_seconds=LEASE_SECONDS) as store:
             if daemon:
                 await store.acquire_lease()
@@ -61,7 +63,7 @@ def holder() -> str:
 
 
 def _prepare(url: str, server: EmbeddedPostgres | None) -> None:
-    from syncd.store import migrate  # sqlalchemy and alembic, half a second that not all commands need
+    from syncd.store import migrate  # sqlalchemy and alembic, half a second that most starts do without
 
     pending = migrate.pending(url)
     if not pending:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
@@ -15,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from syncd.core.errors import StoreUnavailable
 from syncd.store.pool import place, told
+from syncd.store.revision import scripts
 
 _TABLES = text("select count(*) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')")
 _ONE_AT_A_TIME = text("select pg_advisory_lock(1937206883, 0)")
@@ -52,13 +52,6 @@ def empty(url: str) -> bool:
     """Whether a database holds no tables at all, ours or another's. Raises `StoreUnavailable`."""
     with _connected(url) as connection:
         return connection.execute(_TABLES).scalar() == 0
-
-
-def scripts() -> Path:
-    """The folder of the migrations: inside an installed wheel, or beside the package in a checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "migrations"
-    return installed if installed.exists() else package.parent / "migrations"
 
 
 def engine(url: str) -> Engine:

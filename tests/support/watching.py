@@ -39,7 +39,7 @@ class Watch:
         finally:
             await con.close()
 
-    async def until(self, sql: str, *args: Any, within: float = 15.0) -> Any:
+    async def until(self, sql: str, *args: Any, within: float = 30.0) -> Any:
         """The first column of a query once it is true; fails with the query after `within` seconds."""
         try:
             async with asyncio.timeout(within):
