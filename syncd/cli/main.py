@@ -18,6 +18,7 @@ from syncd.cli.common import Call, ConfigOption, JsonOption, failure
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("syncd.cli.init", "Write a commented configuration."),
     "check": ("syncd.cli.check", "Check the file, the systems and the mappings: all problems at once."),
+    "plan": ("syncd.cli.plan", "Say what run would do now; write nothing."),
     "run": ("syncd.cli.run", "Run the daemon."),
     "status": ("syncd.cli.status", "Show how every kind fares in every system."),
     "conflicts": ("syncd.cli.conflicts", "List, show and decide conflicts."),

@@ -90,7 +90,7 @@ def summary(forecast: Forecast) -> str:
         said = f"{counted(forecast.total, 'record')} to write in {counted(calls, 'call')}"
     clashes = sum(clash.count for clash in forecast.clashes)
     asked = sum(clash.count for clash in forecast.clashes if clash.rule == "ask")
-    said += f", {counted(clashes, 'clash' if clashes == 1 else 'clashe')}, {asked} of them for a person"
+    said += f", {clashes} clash{'' if clashes == 1 else 'es'}, {asked} of them for a person"
     return f"Plan of {forecast.at.strftime('%Y-%m-%d %H:%M:%S UTC')}: {said}. Nothing was written."
 
 
@@ -106,7 +106,7 @@ def _pairs(forecast: Forecast) -> Any:
         for pair in forecast.pairs
     ]
     born = [
-        f"{kind}: {counted(n, 'new record')}, {counted(forecast.matched.get(kind, 0), 'match')} by key"
+        f"{kind}: {counted(n, 'new record')}, {forecast.matched.get(kind, 0)} joined by a match key"
         for kind, n in forecast.records.items()
     ]
     heads = ("linked", "creates", "updates", "deletes", "archives", "write calls", "read calls")
@@ -117,7 +117,9 @@ def _pairs(forecast: Forecast) -> Any:
 def _samples(pair: PairPlan) -> Any:
     if not pair.samples:
         return None
-    rows = [(sample.op, sample.record_id, sample.remote_id, _change(sample)) for sample in pair.samples]
+    rows = [
+        (sample.op, sample.record_id or "new", sample.remote_id, _change(sample)) for sample in pair.samples
+    ]
     title = f"\n{pair.kind} in {pair.system}, for example"
     return table(title, "", "record", "id", "fields", rows=rows, numbers=("record",))
 

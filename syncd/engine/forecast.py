@@ -12,17 +12,22 @@ from syncd.core.nouns import Push, PushOp, Value
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One write that would be sent: remote fields, and what they hold now as far as it is known."""
+    """One write that would be sent: remote fields, and what they hold now as far as it is known.
+
+    `record_id` is None for a record that is not in the store yet.
+    """
 
     op: str
-    record_id: int
+    record_id: int | None
     remote_id: str | None
     fields: Mapping[str, Value]
     before: Mapping[str, Value]
 
     @classmethod
-    def of(cls, push: Push) -> Sample:
-        return cls(push.op.value, push.record_id, push.remote_id, push.fields, push.expected)
+    def of(cls, push: Push, began: int) -> Sample:
+        """`began` is the number above which the plan's own records lie."""
+        record = push.record_id if push.record_id < began else None
+        return cls(push.op.value, record, push.remote_id, push.fields, push.expected)
 
 
 @dataclass(slots=True)

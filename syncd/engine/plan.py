@@ -140,7 +140,7 @@ class Planner:
 
     async def _fill(self, forecast: Forecast, began: int, before: Mapping[int, int]) -> None:
         after = await self._links()
-        pairs = [self._pair(s, after.get(s.id, 0) - before.get(s.id, 0)) for s in self.streams]
+        pairs = [self._pair(s, after.get(s.id, 0) - before.get(s.id, 0), began) for s in self.streams]
         pairs += [PairPlan(s.kind, s.system, s.object, why_not=ASLEEP) for s in self.idle]
         forecast.pairs = pairs
         forecast.uncertain = len(self.world.doubts)
@@ -162,12 +162,12 @@ class Planner:
             linked = sum(pair.linked for pair in pairs if pair.kind == kind)
             forecast.matched = {**forecast.matched, kind: linked - forecast.records.get(kind, 0)}
 
-    def _pair(self, stream: Stream, grown: int) -> PairPlan:
+    def _pair(self, stream: Stream, grown: int, began: int) -> PairPlan:
         notes = self.stands[stream.system].noted(stream.object)
         pair = PairPlan(stream.kind, stream.system, stream.object)
         pair.count(notes.pushes)
         pair.linked = max(0, grown - pair.creates)
         pair.changes = dict(notes.fields.most_common())
         pair.reads, pair.writes = notes.reads, notes.writes
-        pair.samples = [Sample.of(push) for kept in notes.samples.values() for push in kept]
+        pair.samples = [Sample.of(push, began) for kept in notes.samples.values() for push in kept]
         return pair
