@@ -22,7 +22,7 @@ def stranger(world: World, batch: Batch, item: Incoming) -> None:
     if change.op is not Op.UPSERT or not stream.reads:
         return
     own = item.join if item.join is not None else own_key(stream, item)
-    if own is not None and own in batch.records:
+    if own is not None and own in batch.records and own not in batch.new_records:
         _ours(world, batch, item, own)
     elif world.create_open(stream.id):
         batch.holds.append(Hold(change.remote_id, "create_open", replace(change, evidence=item.evidence)))
@@ -35,7 +35,7 @@ def _ours(world: World, batch: Batch, item: Incoming, own: int) -> None:
     stream, change = batch.stream, item.change
     if (stream.id, own) in world.flying:
         batch.holds.append(Hold(change.remote_id, "create_open", replace(change, evidence=item.evidence)))
-    elif batch.owned.get(own) is None:
+    elif batch.owned.get(own) is None and own not in batch.linked_here:
         batch.owned[own] = change.remote_id
         _join(world, batch, item, batch.records[own])
     else:
