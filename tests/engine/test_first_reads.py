@@ -6,6 +6,11 @@ import asyncio
 
 from syncd.engine.engine import Engine
 from tests.engine.conftest import MakePair
+from tests.support.watching import Watch
+
+
+QUIET = """select not exists (select from outbox) and not exists (select from inbox)
+and not exists (select from sends)"""
 
 
 async def test_nobody_is_created_in_a_system_that_was_not_read_to_its_end(pair: MakePair) -> None:
@@ -15,16 +20,11 @@ async def test_nobody_is_created_in_a_system_that_was_not_read_to_its_end(pair: 
     await p.erp.execute(f"insert into people (mail, name) {rows}")
     engine = Engine(p.rig.world, p.rig.settings, p.rig.keepers)
     running = asyncio.create_task(engine.run())
-    async with asyncio.timeout(60):
-        while await _work(p) or not engine.caught_up.is_set():
-            await asyncio.sleep(0.05)
+    async with Watch.on(p.rig.world.store.url, "outbox", "inbox", "sends") as watch:
+        await asyncio.wait_for(engine.caught_up.wait(), 60)
+        await watch.until(QUIET, within=60)
     engine.stop()
     await running
     assert await p.one("erp", "select count(*) from people") == 300
     assert await p.one("crm", "select count(*) from contact") == 300
 
-
-async def _work(p: object) -> int:
-    sql = "select (select count(*) from outbox) + (select count(*) from inbox) + (select count(*) from sends)"
-    async with p.rig.world.store.plain() as con:  # type: ignore[attr-defined]
-        return int(await con.fetchval(sql))
