@@ -8,7 +8,6 @@ from syncd.engine.engine import Engine
 from tests.engine.conftest import MakePair
 from tests.support.watching import Watch
 
-
 QUIET = """select not exists (select from outbox) and not exists (select from inbox)
 and not exists (select from sends)"""
 
