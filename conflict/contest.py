@@ -37,9 +37,7 @@ def _decide(book: RuleBook, name: str, candidates: tuple[Candidate, ...]) -> Ver
     return book.decide(name, candidates)
 
 
-def _note(
-    work: Work, name: str, base: Value, candidates: tuple[Candidate, ...], verdict: Verdict
-) -> None:
+def _note(work: Work, name: str, base: Value, candidates: tuple[Candidate, ...], verdict: Verdict) -> None:
     work.clashes.append(
         Clash(
             name,
@@ -69,6 +67,7 @@ def _stand(work: Work, name: str, winner: Candidate, theirs: Candidate) -> None:
         work.agreed[name] = winner.version
         return
     work.owes = True
+    work.agreed[name] = min(work.agreed_of(name), work.version_of(name) - 1)
     if winner.value != work.fields.get(name):
         version = work.incoming_version + 1
         work.put(name, winner.value, Stamp(version, winner.system, winner.time, winner.event))

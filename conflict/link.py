@@ -131,7 +131,9 @@ def _landed(work: Work, entry: Entry, now: tuple[Value, ...], was: tuple[Value, 
     for name, value, old in zip(entry.remote, now, was, strict=True):
         if value == old:
             continue
-        ghost = next((g for g in left.get(name, ()) if g.value == value or reduces(value, g.value)), None)
+        ghost = next(
+            (g for g in reversed(left.get(name, ())) if g.value == value or reduces(value, g.value)), None
+        )
         if ghost is None:
             return False
         versions.update(ghost.versions)
@@ -240,17 +242,18 @@ def _see_value(
     ours = work.fields.get(name)
     no_base = base is ABSENT
     held = work.contests.get(name)
-    if held is None or not held.open:
+    undecided = held is not None and held.open
+    if no_base and is_blank(theirs) and (undecided or not is_blank(ours)):
+        work.owes = True
+        return
+    if not undecided:
         if name in work.fields and (theirs == ours or same_there):
             _agree(work, name)
-            return
-        if no_base and is_blank(theirs) and name in work.fields:
-            work.owes = True
             return
         if no_base and is_blank(ours):
             work.take(name, theirs)
             return
-    rivals = _rivals(work, name, seen=0 if no_base else agreed)
+    rivals = _rivals(work, name, base, seen=0 if no_base else agreed)
     if rivals:
         contest(work, name, rivals, work.theirs(theirs, timed=not no_base), base, book)
         if entry.direction is Direction.IN:
@@ -259,12 +262,16 @@ def _see_value(
         work.take(name, theirs)
 
 
-def _rivals(work: Work, name: str, *, seen: int) -> list[Candidate]:
-    """The values that this remote had not seen. While its own is among them, it has seen none of the others.
+def _rivals(work: Work, name: str, base: Value, *, seen: int) -> list[Candidate]:
+    """The values that this remote had not seen. While its own is among them, and it was told none since, it
+    has seen none of the others.
 
     So what stands by this remote's word does not shield its next edit from those that lost to it: that would
-    make the order of arrival matter.
+    make the order of arrival matter. Its own word is a rival only where a write of ours went over it. A value
+    that the edit was made from is none.
     """
     heads, system = work.heads(name), work.link.system
-    own = any(c.system == system for c in heads)
-    return [c for c in heads if c.system != system and (own or c.version > seen)]
+    own = any(c.system == system and c.version >= seen for c in heads)
+    rivals = [c for c in heads if c.system != system and (own or c.version > seen) and c.value != base]
+    stands = [c for c in heads if c.system == system and c.version == work.version_of(name) > seen]
+    return rivals + [c for c in stands if base is not ABSENT and c.value != base]

@@ -80,6 +80,7 @@ def _merge(
         work.agreed[name] = work.version_of(name)
     else:
         work.owes = True
+        work.agreed[name] = min(work.agreed_of(name), work.version_of(name) - 1)
 
 
 def _doubtful(work: Work, name: str, theirs: set[Value], doubtful: set[Value]) -> None:

@@ -97,12 +97,14 @@ def created(
 
 
 def uncertain(link: Link, sent: Fields, versions: Mapping[str, int]) -> Link:
-    """The answer was lost. Until a read shows these values they may land at any time."""
+    """The answer was lost. Until a read shows these values they may land at any time.
+
+    Each write may land once, so two of one value are two.
+    """
     ghosts = dict(link.ghosts)
     for name, value in sent.items():
         ghost = Ghost(value, versions)
-        kept = [g for g in ghosts.get(name, ()) if g.value != value]
-        ghosts[name] = (*kept, ghost)[-GHOSTS_PER_FIELD:]
+        ghosts[name] = (*ghosts.get(name, ()), ghost)[-GHOSTS_PER_FIELD:]
     return replace(link, ghosts=ghosts)
 
 

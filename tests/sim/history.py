@@ -45,7 +45,8 @@ class History:
         """A new edit of a text, made by somebody who had the edits `over` before their eyes."""
         self.last += 1
         known = [edit for edit in over if edit != BLANK]
-        self.parents[self.last] = frozenset(known).union(*(self.parents[edit] for edit in known))
+        sure = [edit for edit in known if edit not in self.shared]
+        self.parents[self.last] = frozenset(known).union(*(self.parents[edit] for edit in sure))
         if BLANK in over:
             self.typed_over[self.last].add(BLANK)
         self.field_of[self.last] = name

@@ -21,7 +21,7 @@ from conflict.suspects import Sent, joined, overwritten, suspects
 from conflict.verdict import Moved, verdict
 from syncd.core.equality import reduces
 from syncd.core.fieldmap import Direction, Drift, Refs
-from syncd.core.nouns import Accepted, Change, Clash, Rule, Stamp, StoredBy
+from syncd.core.nouns import Accepted, Candidate, Change, Clash, Rule, Stamp, StoredBy
 from syncd.core.state import Agreed, Link, Record, Stamps
 from tests.sim.history import BLANK, History, edit_of
 from tests.sim.maps import Lane, PlainMap, plain_map
@@ -88,7 +88,9 @@ class Model:
         self.unanswered: set[tuple[str, str]] = set()
         self.excused: set[int] = set()
         self.first_elements: set[str] = set()
-        self.looked: dict[str, list[int]] = {}
+        self.coincided: set[str] = set()
+        self.imitated: set[str] = set()
+        self.looked: dict[str, tuple[Candidate, ...]] = {}
         self.book = RuleBook(self.random.choice(RULES))
         self.unblocked = False
         self.count = self.random.choice((2, 2, 3, 3, 4))
@@ -216,6 +218,20 @@ class Model:
         self.happened["edit while a write is in flight"] += name in self.flights
         self.happened["edit of a field under an open conflict"] += bool(self._open())
         self.people.edit(name, self.now)
+        self._notice_imitation(name)
+        if self.random.random() < 0.3:  # a webhook: prompt, and told once
+            self._start_read(name)
+            self._deliver(name)
+
+    def _notice_imitation(self, name: str) -> None:
+        """A person typed what a write of ours that nobody answered says as well: the two look the same."""
+        target, _, value, _ = self.remotes[name].log[-1]
+        ghosts = self.links[name].ghosts.get(target, ())
+        flying = [flight.due.fields for flight in (*self.limbo[name], *self.flights.values())]
+        told = [g.value for g in ghosts] + [sent[target] for sent in flying if target in sent]
+        if any(reduces(value, ours) for ours in told):
+            self.happened["edit that looks like an unanswered write"] += 1
+            self.imitated.add(target.lower())
 
     def _snapshot(self, name: str, **more: Any) -> Read:
         remote = self.remotes[name]
@@ -329,6 +345,16 @@ class Model:
         self._count_seen(before, read.change, out)
         self.record, self.links[name] = out.record, out.link
         self._list(out.clashes)
+        if "Tags" in read.change.fields and read.change.fields["Tags"] == out.record.fields.get("tags"):
+            self._coincide(read)
+
+    def _coincide(self, read: Read) -> None:
+        """Equal sets agree, though an element may be there by another's hand than the one that we know of."""
+        self.coincided |= {
+            element
+            for element, known in self.known.items()
+            if known - read.elements.get(element, frozenset())
+        }
 
     def _know_elements(self, name: str, read: Read) -> None:
         before = set(self.links[name].shadow.get("Tags") or ())
@@ -503,9 +529,7 @@ class Model:
             self._look(name)
             self._look(name)
         for name in self.remotes:
-            while self.flights.get(name) or self.fetch[name] or self.held[name] or self.reads[name]:
-                self._deliver(name)
-                self._work(name)
+            self._settle_down(name)
             self._land_late(everything=True)
             if self.told[name] != self.remotes[name].version:  # the feed tells each state, but only once
                 self.told[name] = self.remotes[name].version
@@ -513,6 +537,14 @@ class Model:
         for name in self.remotes:
             self._work(name)
         return bool(self.flights) or any(self.fetch.values()) or any(self.held.values()) or self._behind()
+
+    def _settle_down(self, name: str) -> None:
+        for _ in range(500):
+            if not (self.flights.get(name) or self.fetch[name] or self.held[name] or self.reads[name]):
+                return
+            self._deliver(name)
+            self._work(name)
+        raise AssertionError(f"{name} never came to rest")
 
     def _behind(self) -> bool:
         todo = (due(self.record, link, self.maps[name], self._refs()) for name, link in self.links.items())
@@ -537,14 +569,14 @@ class Model:
             if name in self.looked:
                 self._say(name, self.looked.pop(name))
             else:
-                self.looked[name] = [c.version for c in held.candidates]
+                self.looked[name] = held.candidates
 
-    def _say(self, name: str, saw: list[int]) -> None:
-        held = self.record.contests[name]
+    def _say(self, name: str, looked: tuple[Candidate, ...]) -> None:
         self.seq += 1
-        edit = self.history.new_text(name, "person", [edit_of(c.value) for c in held.candidates])
+        edit = self.history.new_text(name, "person", [edit_of(c.value) for c in looked])
         text = f"E{edit:02d}"
         self.history.forms[edit].add(text)
+        saw = [c.version for c in looked]
         try:
             self.record = verdict(self.record, name, text, saw, time=self.now, event=self.seq)
             self.happened["verdict"] += 1

@@ -5,12 +5,14 @@ What it does not hold against the machine, and why:
 * **Forms.** Values of one edit number are one value, however a system cut or folded them; only the record
   itself must hold a text that somebody typed. DESIGN: a reduction of what we sent is never an edit.
 * **Unanswered writes.** Where an answer of a remote was lost, nobody can know whether an edit there was
-  made on top of our write or beside it: a flip of that field is no fault if the value it went over is
-  listed as a loser or was never seen, two values of which one superseded the other may clash, and a
-  candidate of an open conflict that the next state of its remote replaced counts as kept by its entry.
+  made on top of our write or beside it: a flip there, or of an edit made there, is no fault if the value
+  it went over is listed as a loser or was never seen, two values of which one superseded the other may
+  clash, and a candidate of an open conflict that the next state of its remote replaced counts as kept.
 * **First links.** Where systems began with copies of one value and no base, an edit of one copy and the
   other copy clash, and an element of several copies that one of them removes may stay: nobody can know
   that the one was made from the other. A clearing gives way there to any value, without an entry.
+* **Imitations.** A person who types what a write of ours without an answer says as well cannot be told from
+  it (DESIGN: a read equal to an unsettled send is our write); nothing is judged lost in that field then.
 * **Late writes.** What a write does that lands after it was given up, nobody can prevent but a
   compare-and-set. That it is undone or listed is judged; that it happened is not.
 * **Unseen edits.** An edit that no read ever showed is lost without a word where the system has no
@@ -19,6 +21,8 @@ What it does not hold against the machine, and why:
 * **Sets.** Element operations that cancel out between two reads, that a write without compare-and-set went
   over unseen, or that undid an unanswered write before it was read, cannot be seen; elements with such an
   operation are not judged, nor is the set of a schedule in which a person edited on top of a late write.
+  Equal sets agree, also where an element was taken out and put back elsewhere meanwhile: a removal that
+  follows may then win over that putting back.
 """
 
 from __future__ import annotations
@@ -44,6 +48,7 @@ def judge(model: Model) -> list[str]:
         *_flips(model),
         *_lost_texts(model),
         *_false_clashes(model),
+        *_fighting_blanks(model),
         *_lost_elements(model),
     ]
 
@@ -107,7 +112,8 @@ def _flips(model: Model) -> list[str]:
             if _restores(model, remote, name):
                 continue
             old, new = edit_of(before), edit_of(after)
-            if (remote.name, name) in model.unanswered and (old in losers or old not in model.seen):
+            places = {(remote.name, name), (model.history.made_in.get(old), name)}
+            if places & model.unanswered and (old in losers or old not in model.seen):
                 continue
             if old and new and new not in model.copies and model.history.put_back(old, new):
                 found.append(f"flip: {remote.name}.{name} from edit {old} back to {new}")
@@ -124,7 +130,7 @@ def _restores(model: Model, remote: Remote, name: str) -> bool:
 def _lost_texts(model: Model) -> list[str]:
     """A seen edit must be current, causally superseded by what is current or listed, or listed as a loser."""
     found = []
-    for ours in TEXTS.values():
+    for ours in set(TEXTS.values()) - model.imitated:
         final = edit_of(model.record.fields.get(ours))
         doubt = any(name.lower() == ours for _, name in model.unanswered)
         losers = {e for clash in model.clashes if clash.field == ours for e in _losers(clash, doubt=doubt)}
@@ -165,6 +171,16 @@ def _false_clashes(model: Model) -> list[str]:
     return found
 
 
+def _fighting_blanks(model: Model) -> list[str]:
+    """A blank with no base is no edit, and never fights a value. What arrives is the last candidate."""
+    return [
+        f"a blank fights at first sight: {clash.field} in {clash.candidates[-1].system}"
+        for clash in model.clashes
+        if model.copies and clash.rule not in NOT_RULES
+        if clash.base is None and clash.candidates[-1].value is None
+    ]
+
+
 # -- sets ------------------------------------------------------------------------------------------------
 
 
@@ -179,7 +195,9 @@ def _lost_elements(model: Model) -> list[str]:
     for element in sorted({op[0] for op in model.history.ops.values()} - listed - model.first_elements):
         known = model.known.get(element, frozenset())
         if not known & model.excused:
-            found += _judge_element(element, _last_words(model, element, known), element in final)
+            last = _last_words(model, element, known)
+            if last != {True, False} or element not in model.coincided:
+                found += _judge_element(element, last, element in final)
     return found
 
 

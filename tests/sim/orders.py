@@ -67,7 +67,9 @@ def result(order: tuple[Edit, ...], rules: tuple[Rule, ...]) -> tuple[object, ..
     for number, edit in enumerate(order, 2):
         when = datetime.fromtimestamp(edit.time, UTC)
         fields = {"Name": edit.value}
-        change = Change(edit.system, "contacts", edit.system, fields=fields, occurred_at=when, evidence=number)
+        change = Change(
+            edit.system, "contacts", edit.system, fields=fields, occurred_at=when, evidence=number
+        )
         seen = see(record, links[edit.system], change, plain_map(edit.system), RuleBook(rules), event=number)
         record, links[edit.system] = seen.record, seen.link
     contest = record.contests.get("name")

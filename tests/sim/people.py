@@ -20,6 +20,7 @@ class People:
     ) -> None:
         self.pick, self.history, self.remotes, self.happened = pick, history, remotes, happened
         self.blurred = False
+        self.focus = pick.choice((None, None, None, None, "Name", "Tags"))
 
     def write_text(self, remote: Remote, target: str, over: Iterable[int], now: float) -> None:
         """A new text."""
@@ -29,7 +30,7 @@ class People:
     def edit(self, name: str, now: float) -> None:
         """One edit of one field in one system."""
         remote = self.remotes[name]
-        target = self.pick.choice(("Name", "Name", "Held", "Tags", "Tags", "Score"))
+        target = self.focus or self.pick.choice(("Name", "Name", "Held", "Tags", "Tags", "Score"))
         if target == "Tags":
             self._edit_set(remote, now)
         else:
@@ -37,7 +38,10 @@ class People:
 
     def _edit_text(self, remote: Remote, target: str, now: float) -> None:
         dice = self.pick.random()
-        if dice < 0.04:
+        last = next((entry for entry in reversed(remote.log) if entry[0] == target), None)
+        if last and last[3] == "syncd" and dice > 0.8:
+            self._again(remote, target, last[1], now, "of ours undone")
+        elif dice < 0.04:
             self._again(remote, target, None, now, "cleared")
         elif dice < 0.09:
             earlier = [before for name, before, _, who in remote.log if name == target and before]
@@ -74,10 +78,12 @@ class People:
         tags = set(remote.values["Tags"] or ())
         authors = self.history.author_of
         mine = [e for e, author in authors.items() if author == remote.name and e not in tags]
-        element = self.pick.choice([*sorted(tags), *mine, f"t{self.history.last}"])
-        known = remote.elements.get(element, frozenset())
-        number = self.history.new_operation(element, element not in tags, remote.name, known)
-        remote.elements[element] = known | {number}
+        known = [*sorted(tags), *mine]
+        fresh = not known or self.pick.random() < (0.05 if self.focus else 0.5)
+        element = f"t{self.history.last}" if fresh else self.pick.choice(known)
+        before = remote.elements.get(element, frozenset())
+        number = self.history.new_operation(element, element not in tags, remote.name, before)
+        remote.elements[element] = before | {number}
         if "Tags" in remote.covered:
             self.happened["set edited on top of a late write"] += 1
             self.blurred = True

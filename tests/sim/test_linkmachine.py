@@ -56,6 +56,7 @@ OFTEN = {
     "system that normalises: fold": 250,
     "text cleared": 60,
     "text copied": 40,
+    "text of ours undone": 25,
     "text put back": 70,
     "text retyped": 50,
     "unanswered write seen to have landed": 300,

@@ -1,0 +1,290 @@
+"""What the link machine would be without one of its rules: each a small patch that the model must catch.
+
+`old` stands exactly once in its file, so a change of the code that makes a mutation meaningless is seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A patch of one file under `conflict/`, and the rule of DESIGN §1a that it breaks."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    rule: str
+
+
+IN_FLIGHT = "one write in flight per link, and no read is applied meanwhile"
+AGREED = (
+    "agreed rises by an accepted write, by the record's value becoming this link's, by a read that shows it"
+)
+DUE = "what is due is judged per remote field"
+STORED = "what the remote stored goes to the shadow, never to the record"
+UNCERTAIN = "an uncertain write stays sent until settled"
+EVIDENCE = "old evidence is not evidence"
+CLASH = "a clash is causal, and decided over all candidates"
+OPEN = "open conflicts freeze the field"
+ONE_WAY = "one-way fields"
+
+MUTATIONS = (
+    Mutation(
+        "reads applied while a write is in flight",
+        "link.py",
+        "    if in_flight:\n        return Gate.HOLD\n",
+        "",
+        IN_FLIGHT,
+    ),
+    Mutation(
+        "held read equal to the shadow dropped",
+        "link.py",
+        "    if in_flight:\n        return Gate.HOLD\n",
+        "    if in_flight:\n        return Gate.HOLD if _news(link, change) else Gate.DROP\n",
+        IN_FLIGHT,
+    ),
+    Mutation(
+        "what a write went over is not listed",
+        "suspects.py",
+        "            if now.get(name, ABSENT) != value:\n",
+        "            if False:\n",
+        IN_FLIGHT,
+    ),
+    Mutation(
+        "only the last suspects of a look kept",
+        "suspects.py",
+        "    found = {name: list(values) for name, values in some.items()}\n",
+        "    found: dict[str, list[Value]] = {}\n",
+        IN_FLIGHT,
+    ),
+    Mutation(
+        "one agreed version per link",
+        "settle.py",
+        "    agreed = Agreed(link.agreed.number, {**link.agreed.own, **versions})\n",
+        "    agreed = Agreed(max([link.agreed.number, *link.agreed.own.values(), *versions.values()]))\n",
+        AGREED,
+    ),
+    Mutation(
+        "agreed raised although the record's value stood against it",
+        "contest.py",
+        "    work.agreed[name] = min(work.agreed_of(name), work.version_of(name) - 1)\n",
+        "    work.agreed[name] = work.version_of(name)\n",
+        AGREED,
+    ),
+    Mutation(
+        "a verdict makes no version of its own",
+        "verdict.py",
+        "    version = record.version + 1\n",
+        "    version = record.version_of(name)\n",
+        AGREED,
+    ),
+    Mutation(
+        "a late landing taken for what stands",
+        "link.py",
+        "            work.agreed[name] = versions[name]\n",
+        "            work.agreed[name] = work.version_of(name)\n",
+        AGREED,
+    ),
+    Mutation(
+        "what is agreed is due",
+        "due.py",
+        "    if newest <= 0 or",
+        "    if newest < 0 or",
+        DUE,
+    ),
+    Mutation(
+        "what the shadow holds already is sent",
+        "due.py",
+        "if shadow.get(name, ABSENT) not in (value, ABSENT)}",
+        "if shadow.get(name, ABSENT) is not ABSENT}",
+        DUE,
+    ),
+    Mutation(
+        "a blocked field holds back the others",
+        "due.py",
+        "            _add(found, record, entry, link.shadow, refs)\n    return found\n",
+        "            _add(found, record, entry, link.shadow, refs)\n"
+        "    return Due(blocked=found.blocked) if found.blocked else found\n",
+        DUE,
+    ),
+    Mutation(
+        "a blocked field marked agreed",
+        "due.py",
+        "        found.blocked.append(error.target)\n",
+        "        found.blocked.append(error.target)\n"
+        "        found.versions[entry.canon[0]] = record.version_of(entry.canon[0])\n",
+        DUE,
+    ),
+    Mutation(
+        "the answer's other fields taken into the shadow",
+        "settle.py",
+        "    shadow = {**link.shadow, **{name",
+        "    shadow = {**link.shadow, **answer.stored, **{name",
+        STORED,
+    ),
+    Mutation(
+        "the shadow set to what we sent",
+        "settle.py",
+        "{name: answer.stored.get(name, value) for name, value in sent.items()}",
+        "dict(sent)",
+        STORED,
+    ),
+    Mutation(
+        "a reduction of what we sent flows back",
+        "link.py",
+        "    if not work.unsure:\n        return False\n    pairs",
+        "    if work.unsure is not None:\n        return False\n    pairs",
+        STORED,
+    ),
+    Mutation(
+        "an uncertain write treated as never happened",
+        "settle.py",
+        "    return replace(link, ghosts=ghosts)\n",
+        "    return link\n",
+        UNCERTAIN,
+    ),
+    Mutation(
+        "an uncertain write treated as accepted",
+        "settle.py",
+        "    return replace(link, ghosts=ghosts)\n",
+        "    agreed = Agreed(link.agreed.number, {**link.agreed.own, **versions})\n"
+        "    return replace(link, shadow={**link.shadow, **sent}, agreed=agreed)\n",
+        UNCERTAIN,
+    ),
+    Mutation(
+        "our landed write not known when the remote folded it",
+        "link.py",
+        " or reduces(value, g.value)",
+        "",
+        UNCERTAIN,
+    ),
+    Mutation(
+        "old evidence accepted",
+        "link.py",
+        "    if change.evidence < link.evidence:\n",
+        "    if False:\n",
+        EVIDENCE,
+    ),
+    Mutation(
+        "a write is no evidence",
+        "settle.py",
+        "        evidence=evidence,\n",
+        "        evidence=link.evidence,\n",
+        EVIDENCE,
+    ),
+    Mutation(
+        "a read is no evidence",
+        "work.py",
+        "            evidence=max(old.evidence, change.evidence),\n",
+        "            evidence=old.evidence,\n",
+        EVIDENCE,
+    ),
+    Mutation(
+        "an equal read dropped although the version moved",
+        "link.py",
+        "if _news(link, change) or _moved(link, change) else",
+        "if _news(link, change) else",
+        EVIDENCE,
+    ),
+    Mutation(
+        "the version of a partial read used for compare-and-set",
+        "work.py",
+        "        told = None if self.change.partial else self.change.remote_version\n",
+        "        told = self.change.remote_version\n",
+        EVIDENCE,
+    ),
+    Mutation(
+        "the newer of two concurrent values wins without a clash",
+        "link.py",
+        "    if rivals:\n",
+        "    if rivals and no_base:\n",
+        CLASH,
+    ),
+    Mutation(
+        "a clash decided against the standing value only",
+        "contest.py",
+        "    candidates = (*_standing_first(work, name, rivals), theirs)\n",
+        "    candidates = (*_standing_first(work, name, rivals)[:1], theirs)\n",
+        CLASH,
+    ),
+    Mutation(
+        "what was seen is a rival",
+        "link.py",
+        "(own or c.version > seen) and",
+        "(own or c.version >= seen) and",
+        CLASH,
+    ),
+    Mutation(
+        "an own candidate not replaced by the next edit",
+        "link.py",
+        "if c.system != system and (own or c.version > seen) and c.value != base]",
+        "if own or c.version > seen]",
+        CLASH,
+    ),
+    Mutation(
+        "a winner's next edit shielded from those that lost to it",
+        "link.py",
+        "(own or c.version > seen) and",
+        "c.version > seen and",
+        CLASH,
+    ),
+    Mutation(
+        "a loser that was told stays a rival",
+        "work.py",
+        "if c.system != system or c.value == stands)",
+        "if c.system or c.value == stands)",
+        CLASH,
+    ),
+    Mutation(
+        "a blank beats a value with no base",
+        "link.py",
+        "    if no_base and is_blank(theirs) and (undecided or not is_blank(ours)):\n",
+        "    if no_base and is_blank(theirs) and not work.fields:\n",
+        "no base: a blank never beats and never fights a value",
+    ),
+    Mutation(
+        "an open conflict is pushed",
+        "due.py",
+        "    if record.contests and any(record.frozen(name) for name in entry.canon):\n",
+        "    if False:\n",
+        OPEN,
+    ),
+    Mutation(
+        "a verdict over other candidates than the person saw",
+        "verdict.py",
+        " or sorted(saw) != sorted(c.version for c in contest.candidates)",
+        "",
+        OPEN,
+    ),
+    Mutation(
+        "a set merged as a whole value",
+        "link.py",
+        "        if name in entry.sets:\n",
+        "        if name in entry.sets and name not in entry.canon:\n",
+        "sets merge per element against the shadow",
+    ),
+    Mutation(
+        "an element added again elsewhere goes with an older removal",
+        "sets.py",
+        "stamp.version > work.agreed_of(name) and stamp.system",
+        "stamp.version < 0 and stamp.system",
+        "sets merge per element against the shadow",
+    ),
+    Mutation(
+        "an edit where a field only travels out is left",
+        "link.py",
+        "    if entry.drift is Drift.RESTORE:\n",
+        "    if entry.drift is Drift.LEAVE:\n",
+        ONE_WAY,
+    ),
+    Mutation(
+        "a field that only travels in is written",
+        "due.py",
+        "        if entry.direction is not Direction.IN and _behind",
+        "        if _behind",
+        ONE_WAY,
+    ),
+)
