@@ -25,6 +25,7 @@ class Column:
     readable: bool = True
     identity: bool = False
     make: str | None = None
+    nullable: bool = True
 
     @property
     def as_text(self) -> bool:
@@ -276,6 +277,7 @@ def _column(
         row["readable"],
         bool(row["identity"]),
         make,
+        not row["attnotnull"],
     )
 
 

@@ -214,7 +214,7 @@ class Session:
                 "other roles' transactions are hidden, so what commits later than `overlap` after it began"
                 " waits for the next sweep; run GRANT pg_read_all_stats TO the url's role"
             )
-        if self.options.capture == "updated_at" and shape.stamp is not None and not shape.stamp.info.required:
+        if self.options.capture == "updated_at" and shape.stamp is not None and shape.stamp.nullable:
             notes.append(f"rows whose {shape.stamp.name} is null are found by sweeps only")
         return notes
 
