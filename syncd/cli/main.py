@@ -16,6 +16,7 @@ from typer.main import get_command
 from syncd.cli.common import Call, ConfigOption, JsonOption, failure
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "demo": ("syncd.cli.demo", "Show everything on this machine: nothing to install or configure."),
     "init": ("syncd.cli.init", "Write a commented configuration."),
     "check": ("syncd.cli.check", "Check the file, the systems and the mappings: all problems at once."),
     "plan": ("syncd.cli.plan", "Say what run would do now; write nothing."),

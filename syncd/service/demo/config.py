@@ -35,7 +35,12 @@ kinds:
       erp:
         object: firms
         key_field: syncd_key
-        fields: {name: title, website: web, city: town, phone: tel, employees: headcount}
+        fields:
+          name: title
+          website: web
+          city: {to: town, max_length: 24}
+          phone: tel
+          employees: headcount
     conflicts:
       - {strategy: newest, skew: 1s}
       - {strategy: prefer, systems: [crm, erp]}

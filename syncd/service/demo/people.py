@@ -94,9 +94,8 @@ def _company(random: Random, number: int) -> Company:
     name = f"{owner} {street} {random.choice(about.trades)}"
     site = f"{latin}-{street}{number}.example".lower() if random.random() < 0.8 else None
     staff = random.choice((3, 8, 12, 40, 75, 230, 1800))
-    return Company(
-        number, _where(random), place, name, site, random.choice(about.towns), _phone(random, about.phone), staff
-    )
+    town = random.choice(about.towns)
+    return Company(number, _where(random), place, name, site, town, _phone(random, about.phone), staff)
 
 
 def _phone(random: Random, pattern: str) -> str:

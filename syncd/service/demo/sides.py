@@ -82,7 +82,8 @@ def _crm_contact(contact: Contact, people: People, dirt: Dirt) -> Row:
 
 
 def _joined(tags: tuple[str, ...], dirt: Dirt) -> str:
-    return " ; ".join((*tags, "")) if len(tags) > 1 and dirt.did("untidy list", chance=0.2) else ";".join(tags)
+    untidy = len(tags) > 1 and dirt.did("untidy list", chance=0.2)
+    return " ; ".join((*tags, "")) if untidy else ";".join(tags)
 
 
 def _crm_deal(deal: Deal, people: People) -> Row:

@@ -33,7 +33,7 @@ def _words(text: str) -> tuple[str, ...]:
 PLACES: dict[str, Place] = {
     "german": Place(
         _names("Jürgen=juergen, Anneliese, Käthe=kaethe, Björn=bjoern, Sören=soeren, Ute, Günther=guenther"),
-        _names("Müller=mueller, Weiß=weiss, Groß=gross, von der Heide=vonderheide, Jäger=jaeger, Köhler=koehler"),
+        _names("Müller=mueller, Weiß=weiss, Groß=gross, von der Heide=vonderheide, Köhler=koehler"),
         _words("Köln, Düsseldorf, München, Görlitz, Berlin, Nürnberg"),
         _words("Maschinenbau GmbH, Großhandel AG, Söhne KG, Getränke GmbH, Elektrotechnik GmbH"),
         "+49 30 5#######",

@@ -1,0 +1,29 @@
+"""`syncd demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float, typer.Option(min=1, help="How long people edit.")] = 60.0,
+    fast: Annotated[bool, typer.Option("--fast", help="Ten seconds of edits, and plain lines.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where everything happens; emptied first.")] = Path(
+        ".syncd-demo"
+    ),
+    seed: Annotated[int, typer.Option(help="Another seed makes other people.")] = 7,
+) -> None:
+    """Show everything on this machine: two databases, a daemon, edits, clashes, a kill, a report.
+
+    Ends with 0 when everything agrees or is listed as open, with 1 when something else differs.
+    """
+    from syncd.service.demo.script import demo as tell
+
+    chosen = min(seconds, 10.0) if fast else seconds
+    raise typer.Exit(tell(folder.resolve(), seconds=chosen, plain=fast, seed=seed))

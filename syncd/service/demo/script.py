@@ -1,0 +1,135 @@
+"""`syncd demo` from its first line to its exit code, leaving no process behind."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from rich.markup import escape
+
+from syncd.service.demo.config import configuration
+from syncd.service.demo.databases import Databases, databases
+from syncd.service.demo.folder import make_room
+from syncd.service.demo.people import make_people
+from syncd.service.demo.process import Daemon
+from syncd.service.demo.sides import write_down
+from syncd.service.demo.story import NotInTimeError, Story
+from syncd.service.demo.view import View
+from syncd.service.demo.watch import Watch
+
+FINE, DIFFERS = 0, 1
+
+
+async def run_demo(folder: Path, *, seconds: float = 60.0, plain: bool = False, seed: int = 7) -> int:
+    """Tell the whole story in `folder`, which is emptied first; answers the exit code."""
+    view = View(plain=plain)
+    view.say("[bold]syncd demo[/]: two systems that know partly the same people, kept the same both ways.")
+    view.say(f"[dim]Everything happens on this machine, in {folder}; nothing needs to be installed.[/]")
+    make_room(folder)
+    view.chapter(
+        "Two systems",
+        "A crm and an erp: two PostgreSQL databases of different shape, each with its own idea of a phone "
+        "number,\na name and an amount. syncd gets one YAML file that says what corresponds to what.",
+    )
+    async with databases(folder / "systems") as both, _story(view, both, folder, seed) as story:
+        try:
+            await _tell(story, seconds)
+        except NotInTimeError as error:
+            story.failures.append(str(error))
+        return _verdict(story)
+
+
+@asynccontextmanager
+async def _story(view: View, both: Databases, folder: Path, seed: int) -> AsyncIterator[Story]:
+    """The story's parts; afterwards the daemon is ended, whatever happened."""
+    sides = write_down(make_people(seed), seed)
+    await both.fill(sides)
+    config = folder / "syncd.yaml"
+    config.write_text(configuration(both.crm_url, both.erp_url, _free_port()))
+    daemon, watch = Daemon(config, view.width), Watch(folder / "state")
+    try:
+        yield Story(view, both, sides, daemon, watch, seed)
+    finally:
+        await watch.aclose()
+        await daemon.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _tell(story: Story, seconds: float) -> None:
+    view = story.view
+    await story.make()
+    view.chapter(
+        "The first sync",
+        "The daemon reads both systems, finds out who is who, and writes to each what only the other knew.",
+    )
+    await story.first_sync()
+    view.chapter(
+        "A day's work in a minute",
+        "People edit on both sides at once. Each edit must reach the other system, and only once; the time\n"
+        "is measured from the commit in one database to the row in the other.",
+    )
+    await story.edits(seconds)
+    view.chapter(
+        "A clash, decided by rule",
+        "Two people edit one field before either has seen the other. The file says: phones, prefer the crm.\n"
+        "The value that lost is kept, and syncd can say why.",
+    )
+    await story.clash_by_rule()
+    view.chapter(
+        "A clash that no rule may decide",
+        "The file says: job titles, ask. Until a person decides, neither value is written over the other.",
+    )
+    await story.clash_to_ask()
+    view.chapter(
+        "A power cut",
+        "The daemon is killed with signal 9 in the middle of a burst of edits, and people go on working.\n"
+        "It must find out by itself what it had written and what it had not.",
+    )
+    await story.kill(min(5.0, max(1.5, seconds / 6)))
+    view.chapter(
+        "Is everything in sync?",
+        "Every row of both systems is read again and compared with what syncd believes. What differs must\n"
+        "be an open item: something that waits for a person and is listed as such.",
+    )
+    if await story.reconcile() != FINE:
+        story.failures.append("the comparison found differences that nothing explains")
+
+
+def _verdict(story: Story) -> int:
+    view = story.view
+    view.say("")
+    if not story.failures:
+        view.say(
+            f"[bold green]All agrees, or is listed above as open.[/] [dim]{view.seconds:.0f} s. "
+            f"Look into {story.daemon.config} and {story.daemon.log.name} beside it.[/]"
+        )
+        return FINE
+    view.say("[bold red]Not everything agrees:[/]")
+    for failure in story.failures:
+        view.say(f"  - {escape(failure)}")
+    return DIFFERS
+
+
+def demo(folder: Path, *, seconds: float, plain: bool, seed: int) -> int:
+    """Run it; SIGTERM and Ctrl-C end every process that it started. 130 when it was interrupted."""
+
+    async def interruptible() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
+        return await run_demo(folder, seconds=seconds, plain=plain, seed=seed)
+
+    with suppress(asyncio.CancelledError):
+        return asyncio.run(interruptible())
+    return 130
