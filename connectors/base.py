@@ -168,7 +168,9 @@ class Factory(Protocol):
     """What the entry point group `syncd.connectors` names: a class or function that makes a connector.
 
     `settings` is the system's section of the configuration without the words common to all connectors;
-    `OPTIONS` and `OBJECT_OPTIONS` on it, pydantic models, let `syncd check` judge them before that.
+    `OPTIONS` and `OBJECT_OPTIONS` on it, pydantic models, let `syncd check` judge them before that;
+    `ARCHIVES` says whether it can archive: always (True), never (False), or where an object option is set
+    (its name).
     """
 
     def __call__(self, name: str, settings: Fields, objects: Sequence[ObjectSpec]) -> Connector: ...

@@ -29,6 +29,7 @@ class SqlConnector:
 
     OPTIONS = SqlOptions
     OBJECT_OPTIONS = SqlObjectOptions
+    ARCHIVES = "archive"
 
     def __init__(self, name: str, settings: Fields, objects: Sequence[ObjectSpec]) -> None:
         self.name = name

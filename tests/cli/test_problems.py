@@ -17,6 +17,7 @@ ENV = {
     "ERP": "postgresql://127.0.0.1:1/erp",
 }
 
+ARCHIVING = "    deletes: {policy: archive}\n    conflicts:"
 FILES = {
     "broken YAML": (("systems:\n", "systems: [\n"), "syncd.yaml:2:10: ", "not closed"),
     "unknown key": (("poll: 1s", "pol: 1s"), "syncd.yaml:3:", 'Did you mean "poll"?'),
@@ -29,6 +30,7 @@ FILES = {
     ),
     "missing file": (("${env:CRM}", "${file:no.txt}"), "syncd.yaml:3:", "the file no.txt cannot be read"),
     "plain secret": (("${env:CRM}", "postgresql://a:pw@h/d"), "syncd.yaml:3:", "${env:"),
+    "archiving": (("    conflicts:", ARCHIVING), "syncd.yaml:", '"archive" is missing'),
     "not yet": (("key_field: syncd_id, ", "where: a, "), "syncd.yaml:", "not yet: a filter on records"),
 }
 
