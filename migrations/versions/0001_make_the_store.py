@@ -151,6 +151,13 @@ def upgrade() -> None:
     )
     op.create_index("match_keys_record", "match_keys", ["record_id"], unique=False)
     op.create_table(
+        "meta",
+        sa.Column("key", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.execute("insert into meta (key, value) values ('tag', left(md5(gen_random_uuid()::text), 8))")
+    op.create_table(
         "outbox",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("stream", sa.SmallInteger(), nullable=False),

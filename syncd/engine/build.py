@@ -58,7 +58,8 @@ async def _world(
         ]
         streams.update({stream.id: stream for stream in mine})
         kinds[kind.name] = _kind(kind, mine)
-    world = World(store, clock, config, streams, kinds)
+    tag = str(await tx.fetchval("select value from meta where key = 'tag'"))
+    world = World(store, clock, config, streams, kinds, tag)
     for number in streams:
         world.counters[number] = Counters()
         world.bells.add(number)

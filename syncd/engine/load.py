@@ -71,7 +71,7 @@ async def load_targets(
 async def load_strangers(con: Conn, world: World, batch: Batch, items: Sequence[Incoming]) -> None:
     """For unknown ids: the records that carry their match keys, and those whose key of ours they carry."""
     stream, kind = batch.stream, world.kind_of(batch.stream)
-    own = {key for item in items if (key := own_key(stream, item)) is not None}
+    own = {key for item in items if (key := own_key(world, stream, item)) is not None}
     own |= {item.join for item in items if item.join is not None}
     keys = {key for item in items if item.change.op is Op.UPSERT for key in _read(batch, kind, item).keys}
     for row in await con.fetch(_KEYS, list(keys), kind.name) if keys else ():
@@ -88,11 +88,10 @@ async def load_strangers(con: Conn, world: World, batch: Batch, items: Sequence[
     batch.owned = {record: links[record].remote_id if record in links else None for record in own}
 
 
-def own_key(stream: Stream, item: Incoming) -> int | None:
-    """Our record id in the object's key field, where somebody (we) put one."""
+def own_key(world: World, stream: Stream, item: Incoming) -> int | None:
+    """Our record id in the object's key field, where we put one."""
     name = stream.settings.key_field
-    value = item.change.fields.get(name) if name else None
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else None
+    return world.record_of(item.change.fields.get(name)) if name else None
 
 
 def _read(batch: Batch, kind: Kind, item: Incoming) -> Reading:

@@ -188,18 +188,15 @@ class Pusher:
         ripe = [t for record, t in doubted.items() if world.doubts[stream.id, record].at <= now]
         if not ripe or not isinstance(connector, CanFind):
             return sure
-        keys = [str(t.record.record_id) for t in ripe]
-        found = await self.keeper.call(lambda: connector.find(stream.object, keys))
+        keys = {t.record.record_id: world.key_of(t.record.record_id) for t in ripe}
+        found = await self.keeper.call(lambda: connector.find(stream.object, list(keys.values())))
         async with world.store.write(numbers=len(ripe) + 10) as tx:
-            there = [t for t in ripe if str(t.record.record_id) in found]
-            holds = [
-                Hold(found[str(t.record.record_id)].remote_id, "exists", None, {"record": t.record.record_id})
-                for t in there
-            ]
+            there = [t for t in ripe if keys[t.record.record_id] in found]
+            holds = [_met(t.record.record_id, found[keys[t.record.record_id]].remote_id) for t in there]
             await hold(tx, world, stream.id, 0, holds)
             await queues.drop_outbox(tx, [seq for t in there for seq in t.outbox])
             await self._no_longer_doubted(tx, [t.record.record_id for t in ripe])
-        return sure + [t for t in ripe if str(t.record.record_id) not in found]
+        return sure + [t for t in ripe if keys[t.record.record_id] not in found]
 
     async def _no_longer_doubted(self, tx: Tx, records: Sequence[int]) -> None:
         """It was looked for, or linked meanwhile: a call is settled when none of its creates is in doubt."""
@@ -297,7 +294,7 @@ class Pusher:
             todo.record.version,
             todo.due.fields,
             remote_id=link.remote_id if link else None,
-            key=str(todo.record.record_id) if todo.op is PushOp.CREATE else None,
+            key=self.world.key_of(todo.record.record_id) if todo.op is PushOp.CREATE else None,
             expected_version=link.remote_version if link and self.stream.guard != "none" else None,
             expected={name: link.shadow.get(name) for name in todo.due.fields} if link else {},
         )
@@ -325,6 +322,11 @@ class Pusher:
         await self._give_back(send, batch)
         middle = len(batch) // 2
         return await self._send(batch[:middle]) + await self._send(batch[middle:])
+
+
+def _met(record_id: int, remote_id: str) -> Hold:
+    """Read a remote record again that turned out to be what a create of ours made."""
+    return Hold(remote_id, "exists", None, {"record": record_id})
 
 
 def _item(todo: Todo) -> SentItem:

@@ -21,7 +21,7 @@ def stranger(world: World, batch: Batch, item: Incoming) -> None:
     stream, change = batch.stream, item.change
     if change.op is not Op.UPSERT or not stream.reads:
         return
-    own = item.join if item.join is not None else own_key(stream, item)
+    own = item.join if item.join is not None else own_key(world, stream, item)
     if own is not None and own in batch.records and own not in batch.new_records:
         _ours(world, batch, item, own)
     elif world.create_open(stream.id):

@@ -125,6 +125,7 @@ class Doubt:
 class World:
     """The engine's shared state.
 
+    `tag` tells this store from every other one; see `key_of`.
     `flying` holds (stream, record id) of writes under way, `flying_ids` the same by remote id. `creating`
     counts open creates per stream. `queued` keeps, per (stream, remote id), the newest change that waits
     in the inbox; `refetch` the ids that are to be read again. `retrying` are creates whose answer was lost
@@ -137,6 +138,7 @@ class World:
     config: int
     streams: dict[int, Stream]
     kinds: dict[str, Kind]
+    tag: str
     bells: Bells = field(default_factory=Bells)
     counters: dict[int, Counters] = field(default_factory=dict)
     flying: set[tuple[int, int]] = field(default_factory=set)
@@ -152,6 +154,17 @@ class World:
     parked: set[int] = field(default_factory=set)
     tries: dict[tuple[int, int], int] = field(default_factory=dict)
     asleep: set[int] = field(default_factory=set)
+
+    def key_of(self, record_id: int) -> str:
+        """The key of a record that a create leaves in the remote."""
+        return f"{self.tag}-{record_id}"
+
+    def record_of(self, key: object) -> int | None:
+        """The record that a key names; None for a key that is not of this store."""
+        if not isinstance(key, str):
+            return None
+        tag, _, number = key.partition("-")
+        return int(number) if tag == self.tag and number.isascii() and number.isdigit() else None
 
     def kind_of(self, stream: Stream) -> Kind:
         return self.kinds[stream.kind]

@@ -58,6 +58,16 @@ class Lease(SQLModel, table=True):
     expires: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 
+class Meta(SQLModel, table=True):
+    """Facts about the store itself. `tag` tells it from every other store; it begins the keys that we
+    leave in remotes, so that a key of a store that is gone names nothing here.
+    """
+
+    __tablename__ = "meta"
+    key: str = _key(Text)
+    value: str = _col(Text)
+
+
 class ConfigVersion(SQLModel, table=True):
     """A configuration that took decisions, without its secrets."""
 
