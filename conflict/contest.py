@@ -7,6 +7,21 @@ from conflict.work import ABSENT, RULE, Work
 from syncd.core.nouns import Candidate, Clash, Contest, Stamp, Value
 
 
+def rivals_of(work: Work, name: str, base: Value, *, seen: int) -> list[Candidate]:
+    """The values that this remote had not seen. While its own is among them, and it was told none since, it
+    has seen none of the others.
+
+    So what stands by this remote's word does not shield its next edit from those that lost to it: that would
+    make the order of arrival matter. Its own word is a rival only where a write of ours went over it. A value
+    that the edit was made from is none.
+    """
+    heads, system = work.heads(name), work.link.system
+    own = any(c.system == system and c.version >= seen for c in heads)
+    rivals = [c for c in heads if c.system != system and (own or c.version > seen) and c.value != base]
+    stands = [c for c in heads if c.system == system and c.version == work.version_of(name) > seen]
+    return rivals + [c for c in stands if base is not ABSENT and c.value != base]
+
+
 def contest(
     work: Work, name: str, rivals: list[Candidate], theirs: Candidate, base: Value, book: RuleBook
 ) -> None:

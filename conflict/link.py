@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from enum import StrEnum
 
-from conflict.contest import contest
+from conflict.contest import contest, rivals_of
 from conflict.rules import RuleBook
 from conflict.sets import see_set
 from conflict.work import ABSENT, Outcome, Work
@@ -253,25 +253,10 @@ def _see_value(
         if no_base and is_blank(ours):
             work.take(name, theirs)
             return
-    rivals = _rivals(work, name, base, seen=0 if no_base else agreed)
+    rivals = rivals_of(work, name, base, seen=0 if no_base else agreed)
     if rivals:
         contest(work, name, rivals, work.theirs(theirs, timed=not no_base), base, book)
         if entry.direction is Direction.IN:
             work.settle_head(name)  # nothing will ever be written over what they hold
     else:
         work.take(name, theirs)
-
-
-def _rivals(work: Work, name: str, base: Value, *, seen: int) -> list[Candidate]:
-    """The values that this remote had not seen. While its own is among them, and it was told none since, it
-    has seen none of the others.
-
-    So what stands by this remote's word does not shield its next edit from those that lost to it: that would
-    make the order of arrival matter. Its own word is a rival only where a write of ours went over it. A value
-    that the edit was made from is none.
-    """
-    heads, system = work.heads(name), work.link.system
-    own = any(c.system == system and c.version >= seen for c in heads)
-    rivals = [c for c in heads if c.system != system and (own or c.version > seen) and c.value != base]
-    stands = [c for c in heads if c.system == system and c.version == work.version_of(name) > seen]
-    return rivals + [c for c in stands if base is not ABSENT and c.value != base]
