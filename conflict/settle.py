@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from conflict.work import ABSENT, fold, settle_head
 from syncd.core.fieldmap import FieldMap
-from syncd.core.nouns import Accepted, Fields, LinkState, StoredBy, Value
+from syncd.core.nouns import Accepted, Fields, StoredBy, Value
 from syncd.core.state import Agreed, Ghost, Link, Record
 
 GHOSTS_PER_FIELD = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settled:
     """A link after an answer. `read` holds what the answer shows of fields that were not sent."""
 
@@ -40,32 +40,50 @@ def accepted(
     `evidence` is the store's sequence now: every read that began earlier is older than this write.
     `compared` says that it passed a compare-and-set, so that no unanswered write can land any more.
     """
-    told = answer.stored_by is not StoredBy.UNKNOWN
-    shadow = {**link.shadow, **{name: answer.stored.get(name, value) for name, value in sent.items()}}
-    unsure = link.unsure.difference(sent)
-    if not told:
+    return _settled(record, link, link.shadow, sent, versions, answer, fmap, evidence, compared=compared)
+
+
+def _settled(
+    record: Record,
+    link: Link,
+    base: Mapping[str, Value],
+    sent: Fields,
+    versions: Mapping[str, int],
+    answer: Accepted,
+    fmap: FieldMap,
+    evidence: int,
+    *,
+    compared: bool = False,
+) -> Settled:
+    """The link and record after a write over a shadow `base`. Every write comes by here, so it is terse."""
+    stored = answer.stored
+    shadow = {**base, **sent}
+    shadow.update((name, stored[name]) for name in sent.keys() & stored.keys())
+    unsure = link.unsure.difference(sent) if link.unsure else link.unsure
+    if answer.stored_by is StoredBy.UNKNOWN:
         unsure |= sent.keys()
-    agreed = Agreed(link.agreed.number, {**link.agreed.own, **versions})
     for name in versions if record.contests else ():
         if versions[name] >= record.version_of(name):
             record = settle_head(record, name, link.system)
-    after = replace(
-        link,
-        remote_id=answer.remote_id,
-        shadow=shadow,
-        agreed=fold(record, agreed, fmap),
-        ghosts={} if compared else link.ghosts,
-        unsure=unsure,
-        refused={name: v for name, v in link.refused.items() if name not in sent} if link.refused else {},
-        remote_version=answer.remote_version or link.remote_version,
-        evidence=evidence,
+    after = Link(
+        link.system,
+        link.object,
+        answer.remote_id,
+        link.record_id,
+        link.state,
+        shadow,
+        fold(record, Agreed(link.agreed.number, {**link.agreed.own, **versions}), fmap),
+        {} if compared else link.ghosts,
+        unsure,
+        link.unapplied,
+        {name: v for name, v in link.refused.items() if name not in sent} if link.refused else {},
+        answer.remote_version or link.remote_version,
+        evidence,
+        link.gone_by,
     )
-    read = {name: v for name, v in answer.stored.items() if name not in sent and _news(after, name, v)}
+    others = stored.keys() - sent.keys()
+    read = {name: stored[name] for name in others if shadow.get(name, ABSENT) != stored[name]}
     return Settled(record, after, read)
-
-
-def _news(link: Link, name: str, value: Value) -> bool:
-    return bool(link.shadow.get(name, ABSENT) != value)
 
 
 def created(
@@ -77,23 +95,26 @@ def created(
     fmap: FieldMap,
     evidence: int,
 ) -> Settled:
-    """The remote committed a create. `link` is empty but for its names.
+    """The remote committed a create. `link` is live, and empty but for its names.
 
     A blank of ours that was left out, and that the answer shows blank, is agreed as well.
     """
-    blanks = {
-        name: value
-        for name, value in answer.stored.items()
-        if name not in sent and (value is None or value == "")
+    stored = answer.stored
+    blanks = {name: stored[name] for name in stored.keys() - sent.keys() if stored[name] in (None, "")}
+    if blanks:
+        versions = {**versions, **_left_out(record, fmap, blanks)}
+    return _settled(record, link, blanks, sent, versions, answer, fmap, evidence)
+
+
+def _left_out(record: Record, fmap: FieldMap, blanks: Mapping[str, Value]) -> dict[str, int]:
+    """The versions of our blanks whose remote fields are all blank."""
+    return {
+        name: record.version_of(name)
+        for entry in fmap.entries
+        if all(field in blanks for field in entry.remote)
+        for name in entry.canon
+        if name in record.fields and record.fields[name] is None
     }
-    left_out = dict(versions)
-    for entry in fmap.entries if blanks else ():
-        if all(name in blanks for name in entry.remote):
-            for name in entry.canon:
-                if name in record.fields and record.fields[name] is None:
-                    left_out[name] = record.version_of(name)
-    start = replace(link, state=LinkState.LIVE, shadow=blanks)
-    return accepted(record, start, sent, left_out, answer, fmap, evidence)
 
 
 def uncertain(link: Link, sent: Fields, versions: Mapping[str, int]) -> Link:

@@ -26,7 +26,7 @@ class Known:
     record_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Incoming:
     """A change with the door it came by.
 

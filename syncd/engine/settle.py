@@ -51,7 +51,7 @@ class Settlement:
     holds: list[Hold] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     again: set[tuple[int, int]] = field(default_factory=set)
-    through: list[tuple[int, str | None]] = field(default_factory=list)
+    through: list[Todo] = field(default_factory=list)
     accepted: int = 0
     retrying: set[tuple[int, int]] = field(default_factory=set)
     sent: list[tuple[str, Sent]] = field(default_factory=list)
@@ -112,8 +112,7 @@ def _one(
 def _accepted(stream: Stream, out: Settlement, todo: Todo, answer: Accepted) -> None:
     out.done += todo.outbox
     out.accepted += 1
-    record_id = todo.record.record_id
-    out.through += [(record_id, None), *((record_id, n) for n in (*todo.due.fields, *todo.due.versions))]
+    out.through.append(todo)
     if todo.op in (PushOp.DELETE, PushOp.ARCHIVE):
         if todo.link is not None:
             gone = replace(todo.link, state=LinkState.GONE, gone_by="us", evidence=out.evidence)
@@ -226,17 +225,45 @@ def create_unknown(stream: Stream, record_id: int) -> Note:
     return Note("create_unknown", message, None, record_id, None, "out")
 
 
+def _written(todo: Todo) -> list[tuple[int, str | None]]:
+    """What was parked of a record, and went through now: the record, its remote and canonical fields."""
+    names: list[str | None] = [None, *todo.due.fields, *todo.due.versions]
+    return [(todo.record.record_id, name) for name in names]
+
+
+async def _insert_links(tx: Tx, stream: Stream, out: Settlement) -> None:
+    """Link what was created, unless that id is linked already: then two of our records may be one."""
+    if not out.new_links:
+        return
+    sql = "select remote_id, record_id from links where remote_id = any($1::text[]) and stream = $2"
+    rows = await tx.fetch(sql, [link.remote_id for link in out.new_links], stream.id)
+    taken = {row["remote_id"]: row["record_id"] for row in rows}
+    for link in out.new_links:
+        if link.remote_id in taken:
+            out.notes.append(_taken(stream, link, taken[link.remote_id]))
+    out.new_links = [link for link in out.new_links if link.remote_id not in taken]
+    await insert_links(tx, stream.names, out.new_links)
+
+
+def _taken(stream: Stream, link: Link, other: int) -> Note:
+    message = (
+        f"{stream.system} answered its create with a record that is linked to another of ours ({other}): "
+        "the two may be one, and are never merged by guess"
+    )
+    return Note("merge_candidate", message, link.remote_id, link.record_id, None, "out", {"other": other})
+
+
 async def _save(tx: Tx, world: World, stream: Stream, send: Send, out: Settlement) -> None:
     if not any(doubt.batch == send.batch for doubt in world.doubts.values()):
         await end_send(tx, send.batch)
     await queues.drop_outbox(tx, out.done)
-    await insert_links(tx, stream.names, out.new_links)
+    await _insert_links(tx, stream, out)
     await update_links(tx, stream.names, out.links)
     await update_records(tx, out.records)
     await hold(tx, world, stream.id, out.evidence, out.holds)
     await park_notes(tx, world, stream.id, out.notes)
     if out.through and stream.id in world.parked:
-        await queues.unpark(tx, stream.id, out.through)
+        await queues.unpark(tx, stream.id, [pair for todo in out.through for pair in _written(todo)])
     born = [(link.remote_id, link.record_id) for link in out.new_links]
     behind = out.again | await linked(tx, world, stream.id, born)
     await queues.add_outbox(tx, world.store, sorted(behind))

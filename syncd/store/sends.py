@@ -12,7 +12,7 @@ from syncd.core.nouns import PushOp, Value
 from syncd.store.store import Conn, Tx
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SentItem:
     """One push of a call: whose, where, what it carried, and the outbox rows that it settles."""
 
