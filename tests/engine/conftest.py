@@ -33,7 +33,7 @@ class Pair:
         return await getattr(self, side).fetchrow(sql, *args)
 
 
-def _filled(text: str, words: dict[str, str]) -> str:
+def filled(text: str, words: dict[str, str]) -> str:
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
     return text
@@ -70,7 +70,7 @@ async def pair(
             "option": option,
         }
         config = tmp_path / "syncd.yaml"
-        config.write_text(_filled((CASES / "syncd.yaml").read_text(), words))
+        config.write_text(filled((CASES / "syncd.yaml").read_text(), words))
         made.append(Pair(await Rig.make(store, config), crm, erp, config))
         return made[-1]
 

@@ -1,0 +1,31 @@
+"""The org in two databases, where its data is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.org import DATA, Org
+
+MakeOrg = Callable[..., Awaitable[Org]]
+
+
+@pytest.fixture
+async def make_org(
+    store_url: str, fresh_database: Callable[[], Awaitable[str]], tmp_path: Path
+) -> AsyncIterator[MakeOrg]:
+    """`await make_org(capture=…)` answers the org, loaded; skips where the data is not at hand."""
+    if not DATA.is_dir():
+        pytest.skip(f"no data in {DATA}: it is not part of the repository")
+    async with AsyncExitStack() as stack:
+
+        async def make(*, capture: str, sweep: str = "1h") -> Org:
+            loaded: AbstractAsyncContextManager[Org] = Org.loaded(
+                tmp_path, store_url, fresh_database, capture=capture, sweep=sweep
+            )
+            return await stack.enter_async_context(loaded)
+
+        yield make
