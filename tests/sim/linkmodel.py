@@ -486,10 +486,15 @@ class Model:
         link = self.links[name]
         self.seq += 1
         after: int | None = self.seq
+        lost = flight.outcome != "stale" and (flight.outcome == "never" or self.random.random() < 0.15)
+        if lost or flight.outcome == "committed":
+            for edit, covered in self.remotes[name].answered(lost=lost and flight.outcome == "committed"):
+                self.happened["text edited on top of an unanswered write"] += 1
+                self.history.typed_over[edit].add(edit_of(covered))
         if flight.outcome == "stale":
             self.fetch[name].append({})
             return
-        if flight.outcome == "never" or self.random.random() < 0.15:
+        if lost:
             self.happened["answer lost"] += 1
             self.links[name] = uncertain(link, flight.due.fields, flight.due.versions)
             if flight.outcome == "committed":

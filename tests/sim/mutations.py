@@ -63,8 +63,8 @@ MUTATIONS = (
     Mutation(
         "one agreed version per link",
         "settle.py",
-        "    agreed = Agreed(link.agreed.number, {**link.agreed.own, **versions})\n",
-        "    agreed = Agreed(max([link.agreed.number, *link.agreed.own.values(), *versions.values()]))\n",
+        "fold(record, Agreed(link.agreed.number, {**link.agreed.own, **versions}), fmap)",
+        "Agreed(max([link.agreed.number, *link.agreed.own.values(), *versions.values()]))",
         AGREED,
     ),
     Mutation(
@@ -121,15 +121,15 @@ MUTATIONS = (
     Mutation(
         "the answer's other fields taken into the shadow",
         "settle.py",
-        "    shadow = {**link.shadow, **{name",
-        "    shadow = {**link.shadow, **answer.stored, **{name",
+        "    shadow = {**base, **sent}\n",
+        "    shadow = {**base, **stored, **sent}\n",
         STORED,
     ),
     Mutation(
         "the shadow set to what we sent",
         "settle.py",
-        "{name: answer.stored.get(name, value) for name, value in sent.items()}",
-        "dict(sent)",
+        "    shadow.update((name, stored[name]) for name in sent.keys() & stored.keys())\n",
+        "",
         STORED,
     ),
     Mutation(
@@ -171,8 +171,8 @@ MUTATIONS = (
     Mutation(
         "a write is no evidence",
         "settle.py",
-        "        evidence=evidence,\n",
-        "        evidence=link.evidence,\n",
+        "        evidence,\n        link.gone_by,\n",
+        "        link.evidence,\n        link.gone_by,\n",
         EVIDENCE,
     ),
     Mutation(

@@ -14,7 +14,8 @@ What it does not hold against the machine, and why:
 * **Imitations.** A person who types what a write of ours without an answer says as well cannot be told from
   it (DESIGN: a read equal to an unsettled send is our write); nothing is judged lost in that field then.
 * **Late writes.** What a write does that lands after it was given up, nobody can prevent but a
-  compare-and-set. That it is undone or listed is judged; that it happened is not.
+  compare-and-set. That it is undone or listed is judged; that it happened is not. An edit typed on top of a
+  write without an answer counts as superseding what that write went over: both look like one edit.
 * **Unseen edits.** An edit that no read ever showed is lost without a word where the system has no
   compare-and-set. Where it has one, overwriting it is a fault (`Model.faults`).
 * **One-way fields.** An edit where a field only travels out is undone, or left, by the owner's order.

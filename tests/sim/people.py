@@ -64,6 +64,8 @@ class People:
 
     def _uncover(self, remote: Remote, target: str, edit: int) -> None:
         """Typed on top of a late write of ours: what that one went over is superseded in this place too."""
+        if target in remote.unanswered:
+            remote.topped.append((edit, remote.unanswered.pop(target)))
         if target in remote.covered:
             self.happened["text edited on top of a late write"] += 1
             self.history.typed_over[edit].add(edit_of(remote.covered.pop(target)))

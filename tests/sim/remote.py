@@ -30,7 +30,9 @@ class Remote:
     """The record in one system, and what has been committed there.
 
     `log` holds (field, before, after, who): person, syncd, or late for a write of ours that nobody waited
-    for any more. `covered` holds, per field, the value that a late write went over, until it is read.
+    for any more. `covered` holds, per field, the value that a write without an answer went over, until it is
+    read; `unanswered` the same for a write that may yet be answered, and `topped` the edits typed on top of
+    one, with what it went over.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Remote:
     elements: dict[str, frozenset[int]] = field(default_factory=dict)
     log: list[tuple[str, Any, Any, str]] = field(default_factory=list)
     covered: dict[str, Any] = field(default_factory=dict)
+    unanswered: dict[str, Any] = field(default_factory=dict)
+    topped: list[tuple[int, Any]] = field(default_factory=list)
 
     def read(self) -> tuple[dict[str, Any], str]:
         """A snapshot and its version."""
@@ -61,8 +65,17 @@ class Remote:
                 self.covered.setdefault(name, self.values.get(name))
             else:
                 self.covered.pop(name, None)
+                self.unanswered[name] = self.values.get(name)
             self._set(name, value, "late" if late else "syncd", now)
         return True
+
+    def answered(self, *, lost: bool) -> list[tuple[int, Any]]:
+        """The write is over. If its answer was lost: the texts typed on top, and what it went over."""
+        topped = self.topped if lost else []
+        if lost:
+            self.covered |= {name: over for name, over in self.unanswered.items() if name != "Tags"}
+        self.unanswered, self.topped = {}, []
+        return topped
 
     def _set(self, name: str, value: Any, who: str, now: float) -> Any:
         value = self._stored(value)
