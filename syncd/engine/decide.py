@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from conflict.deletes import DELETE, KEEP, RECORD, Policy, see_delete, see_edit_of_deleted
 from conflict.link import Gate, gate, see
-from conflict.suspects import overwritten, suspects
+from conflict.suspects import joined, overwritten, suspects
 from syncd.core.nouns import Change, LinkState, Op
 from syncd.core.state import Link, Record
 from syncd.engine.batch import Batch, Hold, Incoming, Known, Note
@@ -93,11 +95,12 @@ def _stamped(item: Incoming) -> Change:
     return replace(item.change, evidence=item.evidence)
 
 
-def _suspected(world: World, stream: Stream, item: Incoming) -> dict[str, object]:
-    found = dict(item.suspects)
+def _suspected(world: World, stream: Stream, item: Incoming) -> Mapping[str, Any]:
+    """What a read shows that our writes of that time may have gone over; the next read will tell."""
+    found = item.suspects
     change = replace(item.change, fields=item.fields, evidence=item.evidence)
     for write in world.sent.get((stream.id, change.remote_id), ()):
-        found.update(suspects(change, write))
+        found = joined(found, suspects(change, write))
     return found
 
 

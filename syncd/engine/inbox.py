@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from conflict.suspects import joined
 from connectors.base import CanFetch
 from syncd.core.nouns import Change
 from syncd.engine.apply import apply, incoming
@@ -83,7 +84,9 @@ class Inbox:
         connector = self.stream.connector
         by_id: dict[str, list[Any]] = {}
         for row in rows:
-            by_id.setdefault(row["remote_id"], []).append(row)
+            asked = by_id.setdefault(row["remote_id"], [])
+            if row["reason"] != "exists" or all(other["reason"] != "exists" for other in asked):
+                asked.append(row)  # one record at a time is joined to an id; the next has its turn
         wanted = [Wanted(remote_id, asked) for remote_id, asked in by_id.items()]
         wanted = wanted[: self.stream.can.read_batch]
         changes: Sequence[Change] = []
@@ -120,7 +123,7 @@ class Inbox:
             if row["reason"] == "exists":
                 join = noted["record"]
             else:
-                suspects.update(noted)
+                suspects = joined(suspects, noted)
         again = any(row["reason"] in ("repush", "exists", "entry") for row in want.rows)
         item = incoming(self.stream, [change], evidence, fetched=True, push_after=again)[0]
         return replace(item, suspects=suspects, join=join)

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from conflict.suspects import joined
 from syncd.core.nouns import Change, LinkState
 from syncd.core.state import Link, Record
 from syncd.engine.batch import Batch, Hold, Incoming, Note
@@ -127,12 +128,15 @@ async def hold(tx: Tx, world: World, stream: int, event: int, holds: Sequence[Ho
     is to be done after the read depends on it.
     """
     rows: list[tuple[Any, ...]] = []
-    fetched: dict[tuple[str, str], dict[str, Any]] = {}
+    fetched: dict[tuple[str, str], Mapping[str, Any]] = {}
     newest: dict[tuple[int, str], Any] = {}
     queued = ChainMap(newest, world.queued)
     for item in holds:
-        if item.change is None:
-            fetched.setdefault((item.remote_id, item.reason), {}).update(item.suspects)
+        if item.reason == "exists":  # each of them names a record of its own
+            rows.append(_row(world, stream, item, None, item.suspects))
+        elif item.change is None:
+            place = (item.remote_id, item.reason)
+            fetched[place] = joined(fetched.get(place, {}), item.suspects)
         elif not _same_as_queued(queued, stream, item.change):
             rows.append(_row(world, stream, item, change_bytes(item.change), item.suspects))
             newest[stream, item.remote_id] = item.change.fields
@@ -142,7 +146,8 @@ async def hold(tx: Tx, world: World, stream: int, event: int, holds: Sequence[Ho
     await queues.add_inbox(tx, rows)
     world.counters[stream].held += len(rows)
     if rows:
-        tx.after_commit(lambda: _held(world, stream, newest, [remote_id for remote_id, _ in fetched]))
+        again = [item.remote_id for item in holds if item.change is None]
+        tx.after_commit(lambda: _held(world, stream, newest, again))
 
 
 def _row(world: World, stream: int, item: Hold, change: bytes | None, suspects: Any) -> tuple[Any, ...]:

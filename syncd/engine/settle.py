@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from conflict.settle import accepted, created, refused, uncertain
-from conflict.suspects import Sent
 from connectors.base import CanFind
 from syncd.core.nouns import (
     Accepted,
     Change,
     Deferred,
     Exists,
+    Fields,
     LinkState,
     Missing,
     PushOp,
@@ -54,7 +54,7 @@ class Settlement:
     through: list[Todo] = field(default_factory=list)
     accepted: int = 0
     retrying: set[tuple[int, int]] = field(default_factory=set)
-    sent: list[tuple[str, Sent]] = field(default_factory=list)
+    sent: list[tuple[Link, Fields, int | None]] = field(default_factory=list)
 
 
 async def settle(
@@ -79,8 +79,8 @@ async def settle(
         world.touch(tx, [todo.record.record_id for todo in batch])
         await _save(tx, world, stream, send, out)
     world.land(send)
-    for remote_id, sent in out.sent:
-        world.remember(stream.id, remote_id, sent)
+    for link, sent, after in out.sent:
+        world.remember(stream.id, link.remote_id, link, sent, after)
     world.retrying |= out.retrying
     places = {(stream.id, todo.record.record_id) for todo in batch}
     for place in (places & world.retrying) - out.retrying:
@@ -136,8 +136,7 @@ def _accepted(stream: Stream, out: Settlement, todo: Todo, answer: Accepted) -> 
             compared=compared,
         )
         out.links.append(done.link)
-        sent = Sent(todo.link.evidence, out.evidence, todo.link.shadow, due.fields)
-        out.sent.append((answer.remote_id, sent))
+        out.sent.append((todo.link, due.fields, out.evidence))
     if done.record is not todo.record and done.record.contests != todo.record.contests:
         out.records.append((todo.record.version, done.record))
     read = {name: value for name, value in done.read.items() if name in stream.mapped}
@@ -184,6 +183,7 @@ def _uncertain(world: World, stream: Stream, out: Settlement, todo: Todo, send: 
     """The answer was lost. An update is read again; a create is tried again only under a key of ours."""
     if todo.link is not None:
         out.links.append(uncertain(todo.link, todo.due.fields, todo.due.versions))
+        out.sent.append((todo.link, todo.due.fields, None))
         out.holds.append(Hold(todo.link.remote_id, "repush", None))
         return
     record_id = todo.record.record_id

@@ -15,13 +15,16 @@ from connectors.base import Capabilities, Connector
 from syncd.config import KindSettings, KindSystemSettings
 from syncd.core.clock import Clock
 from syncd.core.fieldmap import Direction, Entry
-from syncd.core.nouns import PushOp
+from syncd.core.nouns import Fields, PushOp
+from syncd.core.state import Link
 from syncd.identity import Matcher
 from syncd.mapping.compile import CompiledMap
 from syncd.store.rows import LinkNames
 from syncd.store.sends import Send
 from syncd.store.store import Store, Tx
 
+KEPT = 7
+"""How many earlier writes to one link are remembered."""
 RECENT = 20_000
 """How many answered writes are remembered, to judge reads that began before their answer."""
 
@@ -219,8 +222,16 @@ class World:
             self.touched = {record: at for record, at in self.touched.items() if at >= oldest}
         self.touched.update(dict.fromkeys(records, seq))
 
-    def remember(self, stream: int, remote_id: str, sent: Sent) -> None:
-        """Keep an answered write for reads that were on their way; the oldest are forgotten."""
-        self.sent.setdefault((stream, remote_id), []).append(sent)
+    def remember(self, stream: int, remote_id: str, link: Link, sent: Fields, after: int | None) -> None:
+        """Keep a write to `link` for reads that were on their way; the oldest are forgotten.
+
+        A write on top of another counts from where that one began: an answer shows nothing of what a
+        person did meanwhile.
+        """
+        known = self.sent.pop((stream, remote_id), [])
+        before = link.evidence
+        if known and known[-1].after in (None, link.evidence):
+            before = known[-1].before
+        self.sent[stream, remote_id] = [*known[-KEPT:], Sent(before, after, link.shadow, sent)]
         if len(self.sent) > RECENT:
             self.sent.pop(next(iter(self.sent)))
