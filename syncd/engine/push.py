@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from conflict.due import Due, due, due_on_create
 from connectors.base import CanFetch, CanFind
-from syncd.core.errors import BatchRefused, NeedsOperator, RetryLater
+from syncd.core.errors import BatchRefused, Fenced, NeedsOperator, RetryLater, StoreUnavailable
 from syncd.core.fieldmap import Refs
 from syncd.core.nouns import LinkState, Op, Push, PushOp, PushResult, Rejected, Uncertain
 from syncd.core.state import Link, Record
@@ -16,6 +16,7 @@ from syncd.engine.batch import Hold, Incoming, Note
 from syncd.engine.brakes import Brakes
 from syncd.engine.gatekeeper import Gatekeeper
 from syncd.engine.load import load_targets
+from syncd.engine.recover import reopen
 from syncd.engine.save import hold, park_notes
 from syncd.engine.settle import settle
 from syncd.engine.world import Stream, World
@@ -262,7 +263,18 @@ class Pusher:
             results = [Uncertain(push.push_id, str(error)) for push in pushes]
         self._failures = 0
         self._limit = min(self.stream.can.write_batch, self._limit * 2)
-        return await settle(self.world, self.stream, send, batch, results)
+        return await self._settle(send, batch, results)
+
+    async def _settle(self, send: Send, batch: list[Todo], results: Sequence[PushResult]) -> int:
+        """Settle a call. A settlement that fails must not leave its records in the air until a restart."""
+        try:
+            return await settle(self.world, self.stream, send, batch, results)
+        except (Fenced, StoreUnavailable):
+            raise
+        except Exception:
+            self.world.land(send)
+            await reopen(self.world, send)
+            raise
 
     async def _intend(self, batch: list[Todo]) -> Send | None:
         """Write down what is about to be sent; from here on no read is applied to these links.
@@ -318,7 +330,7 @@ class Pusher:
             push = batch[0].push
             assert push is not None
             refusal: Sequence[PushResult] = [Rejected(push.push_id, error.code, str(error))]
-            return await settle(self.world, self.stream, send, batch, refusal)
+            return await self._settle(send, batch, refusal)
         await self._give_back(send, batch)
         middle = len(batch) // 2
         return await self._send(batch[:middle]) + await self._send(batch[middle:])

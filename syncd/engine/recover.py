@@ -22,12 +22,17 @@ async def recover(world: World) -> int:
     async with world.store.read() as con:
         sends = [send for send in await open_sends(con) if _runs(world, send)]
     for send in sends:
-        stream = world.streams[send.stream]
-        async with world.store.write(numbers=4 * len(send.items) + 100) as tx:
-            keep = await _reopen(tx, world, stream, send)
-            if not keep:
-                await end_send(tx, send.batch)
+        await reopen(world, send)
     return len(sends)
+
+
+async def reopen(world: World, send: Send) -> None:
+    """Take a call for unanswered whose settlement never came about."""
+    stream = world.streams[send.stream]
+    async with world.store.write(numbers=4 * len(send.items) + 100) as tx:
+        keep = await _reopen(tx, world, stream, send)
+        if not keep:
+            await end_send(tx, send.batch)
 
 
 def _runs(world: World, send: Send) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from syncd.store import intents
+from syncd.store.rows import Collision
 from tests.engine.conftest import MakePair
 from tests.engine.test_deletes import fetch
 
@@ -106,3 +109,30 @@ async def test_too_long_for_the_other_side_is_parked_per_field(pair: MakePair) -
     await p.crm.execute("update company set city = 'Bern'")
     await p.rig.settle()
     assert tuple(await p.row("erp", "select title, town from firms")) == ("Acme Ltd", "Bern")
+
+
+async def test_a_settlement_that_fails_leaves_nothing_in_the_air(
+    pair: MakePair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p = await pair()
+    await p.crm.execute("insert into company (name, city) values ('Acme', 'Rome')")
+    await p.rig.settle()
+    await p.crm.execute("update company set city = 'Bern'")
+    await p.rig.read()
+    failed: list[int] = []
+
+    async def fails(*_: object) -> int:
+        failed.append(1)
+        monkeypatch.undo()
+        raise Collision("planted")
+
+    monkeypatch.setattr("syncd.engine.push.settle", fails)
+    with pytest.raises(Collision):
+        await p.rig.work()
+    assert failed == [1]
+    assert p.rig.world.flying == set()
+    await p.rig.settle()
+    assert await p.one("erp", "select town from firms") == "Bern"
+    await p.erp.execute("update firms set town = 'Oslo'")
+    await p.rig.settle()
+    assert await p.one("crm", "select city from company") == "Oslo"
