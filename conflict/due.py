@@ -47,7 +47,8 @@ def due_on_create(record: Record, fmap: FieldMap, refs: Refs = NO_REFS) -> Due:
             continue
         canon = entry.canon
         if len(canon) == 1:
-            if is_blank(fields.get(canon[0])):
+            value = fields.get(canon[0])
+            if value is None or value == "" or value == []:
                 continue
         elif any(name not in fields for name in canon) or all(is_blank(fields[name]) for name in canon):
             continue
@@ -88,14 +89,16 @@ def _add(found: Due, record: Record, entry: Entry, shadow: Mapping[str, Value] |
     except ParseError as error:
         found.unsayable.append((canon[0], str(error)))
         return
-    if shadow is None:
-        send = {remote[0]: values[0]} if len(remote) == 1 else dict(zip(remote, values, strict=True))
-    else:
+    if shadow is not None:
         pairs = zip(remote, values, strict=True)
         send = {name: value for name, value in pairs if shadow.get(name, ABSENT) not in (value, ABSENT)}
         if not send:
             return
-    found.fields.update(send)
+        found.fields.update(send)
+    elif len(remote) == 1:
+        found.fields[remote[0]] = values[0]
+    else:
+        found.fields.update(zip(remote, values, strict=True))
     own, base = record.stamps.own, record.stamps.base
     for name in canon:
         found.versions[name] = own.get(name, base).version

@@ -58,7 +58,9 @@ def _settled(
     """The link and record after a write over a shadow `base`. Every write comes by here, so it is terse."""
     stored = answer.stored
     shadow = {**base, **sent}
-    shadow.update((name, stored[name]) for name in sent.keys() & stored.keys())
+    for name in sent:
+        if name in stored:
+            shadow[name] = stored[name]
     unsure = link.unsure.difference(sent) if link.unsure else link.unsure
     if answer.stored_by is StoredBy.UNKNOWN:
         unsure |= sent.keys()
@@ -81,8 +83,7 @@ def _settled(
         evidence,
         link.gone_by,
     )
-    others = stored.keys() - sent.keys()
-    read = {name: stored[name] for name in others if shadow.get(name, ABSENT) != stored[name]}
+    read = {n: v for n, v in stored.items() if n not in sent and shadow.get(n, ABSENT) != v}
     return Settled(record, after, read)
 
 
@@ -100,7 +101,7 @@ def created(
     A blank of ours that was left out, and that the answer shows blank, is agreed as well.
     """
     stored = answer.stored
-    blanks = {name: stored[name] for name in stored.keys() - sent.keys() if stored[name] in (None, "")}
+    blanks = {name: value for name, value in stored.items() if name not in sent and value in (None, "")}
     if blanks:
         versions = {**versions, **_left_out(record, fmap, blanks)}
     return _settled(record, link, blanks, sent, versions, answer, fmap, evidence)

@@ -95,7 +95,8 @@ class Pusher:
                 seqs.setdefault(record_id, []).append(seq)
         approved = {record_id for _, record_id, passed in rows if passed}
         async with world.store.read() as con:
-            records = await load_records(con, seqs)
+            records = {record: world.fresh[record] for record in seqs if record in world.fresh}
+            records |= await load_records(con, seqs.keys() - records.keys())
             links = await load_links(con, stream.names, seqs)
             refs = await load_targets(con, world, stream, kind, (r.fields for r in records.values()))
         for record_id, outbox in seqs.items():

@@ -24,7 +24,8 @@ _VERSIONS = ("record_id", "version", "system", "event", "config", "changes")
 async def save(tx: Tx, world: World, batch: Batch) -> None:
     """Write everything that a batch decided."""
     moved = {known.record_id for known in batch.known.values() if known.link is not None}
-    world.touch(tx, moved | {record for record, _ in batch.changes})
+    changed = {record for record, _ in batch.changes} | batch.new_records
+    world.touch(tx, moved | changed, [batch.records[record] for record in changed])
     await _save_records(tx, world, batch)
     links = [known.link for known in batch.known.values() if known.link is not None]
     await insert_links(tx, batch.stream.names, (x for x in links if x.remote_id in batch.new_links))

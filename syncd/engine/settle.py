@@ -29,7 +29,7 @@ from syncd.engine.save import hold, linked, park_notes
 from syncd.engine.world import Doubt, Stream, World
 from syncd.store import queues
 from syncd.store.rows import insert_links, load_records, update_links, update_records
-from syncd.store.sends import Send, end_send
+from syncd.store.sends import Send, close_send
 from syncd.store.store import Tx
 
 if TYPE_CHECKING:
@@ -254,9 +254,8 @@ def _taken(stream: Stream, link: Link, other: int) -> Note:
 
 
 async def _save(tx: Tx, world: World, stream: Stream, send: Send, out: Settlement) -> None:
-    if not any(doubt.batch == send.batch for doubt in world.doubts.values()):
-        await end_send(tx, send.batch)
-    await queues.drop_outbox(tx, out.done)
+    doubted = any(doubt.batch == send.batch for doubt in world.doubts.values())
+    await close_send(tx, None if doubted else send.batch, out.done)
     await _insert_links(tx, stream, out)
     await update_links(tx, stream.names, out.links)
     await update_records(tx, out.records)

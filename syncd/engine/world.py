@@ -16,13 +16,15 @@ from syncd.config import KindSettings, KindSystemSettings
 from syncd.core.clock import Clock
 from syncd.core.fieldmap import Direction, Entry
 from syncd.core.nouns import Fields, PushOp
-from syncd.core.state import Link
+from syncd.core.state import Link, Record
 from syncd.identity import Matcher
 from syncd.mapping.compile import CompiledMap
 from syncd.store.rows import LinkNames
 from syncd.store.sends import Send
 from syncd.store.store import Store, Tx
 
+FRESH = 2_000
+"""How many records are kept as they were last written, so that a push need not load them again."""
 KEPT = 7
 """How many earlier writes to one link are remembered."""
 RECENT = 20_000
@@ -151,6 +153,7 @@ class World:
     refetch: set[tuple[int, str]] = field(default_factory=set)
     sent: dict[tuple[int, str], list[Sent]] = field(default_factory=dict)
     touched: dict[int, int] = field(default_factory=dict)
+    fresh: dict[int, Record] = field(default_factory=dict)
     planning: dict[int, int] = field(default_factory=dict)
     doubts: dict[tuple[int, int], Doubt] = field(default_factory=dict)
     retrying: set[tuple[int, int]] = field(default_factory=set)
@@ -209,14 +212,20 @@ class World:
             self.retrying.remove((stream, record))
             self.bells.ring_inbox(stream)
 
-    def touch(self, tx: Tx, records: Iterable[int]) -> None:
+    def touch(self, tx: Tx, records: Iterable[int], fresh: Iterable[Record] = ()) -> None:
         """Records whose row or links this transaction writes: what was planned on their old state is void.
 
-        The number is taken after the commit: a plan that was loaded before it has a lower one.
+        The number is taken after the commit: a plan that was loaded before it has a lower one. `fresh`
+        are those of them that are known as they are written now; a push needs them next.
         """
-        tx.after_commit(lambda: self._touched(list(records), self.store.seq()))
+        tx.after_commit(lambda: self._touched(list(records), self.store.seq(), fresh))
 
-    def _touched(self, records: list[int], seq: int) -> None:
+    def _touched(self, records: list[int], seq: int, fresh: Iterable[Record]) -> None:
+        for record in records:
+            self.fresh.pop(record, None)
+        if len(self.fresh) > FRESH:
+            self.fresh.clear()
+        self.fresh.update((record.record_id, record) for record in fresh)
         if len(self.touched) > RECENT:
             oldest = min(self.planning.values(), default=seq)
             self.touched = {record: at for record, at in self.touched.items() if at >= oldest}

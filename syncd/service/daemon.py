@@ -16,6 +16,7 @@ from loguru import logger
 
 from syncd.engine.engine import Engine
 from syncd.engine.gatekeeper import Gatekeeper
+from syncd.engine.memory import collect_less
 from syncd.engine.supervise import Health
 from syncd.engine.world import Counters, World
 from syncd.service.compose import Service
@@ -47,6 +48,7 @@ class Daemon:
         """Run until `stop`. Raises `Fenced` or `StoreUnavailable` when the store is lost."""
         async with self._lease_kept():
             await self._or_stop(self._look(used_systems(self.service.settings)))
+        collect_less()
         while not self.stopping.is_set():
             engine = await self._make_engine()
             self._say_what_runs()

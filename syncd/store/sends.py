@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,13 @@ async def begin_send(tx: Tx, send: Send) -> None:
 async def end_send(tx: Tx, batch: int) -> None:
     """The call is settled, one way or another."""
     await tx.execute("delete from sends where batch = $1", batch)
+
+
+async def close_send(tx: Tx, batch: int | None, outbox: Collection[int]) -> None:
+    """Settle a call and its outbox rows in one statement; a `batch` of None stays open."""
+    sql = """with ended as (delete from sends where batch = $1)
+    delete from outbox where seq = any($2::bigint[])"""
+    await tx.execute(sql, batch, list(outbox))
 
 
 async def open_sends(con: Conn) -> list[Send]:

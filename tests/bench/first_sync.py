@@ -23,20 +23,23 @@ import asyncpg
 import psutil
 
 from syncd.core.clock import SystemClock
+from syncd.engine.memory import collect_less
 from syncd.store.embedded import EmbeddedPostgres
 from syncd.store.migrate import upgrade
 from syncd.store.store import Store
 from tests.support.postgres import reachable_folder, with_database
 from tests.support.rig import Rig
 
+BATCH = 200
+"""Writes per call: the sql connector's own default."""
 FIELDS = [f"f{i}" for i in range(12)]
 SOURCE = f"create table a (id bigserial primary key, {', '.join(f'{f} text' for f in FIELDS)})"
 RENAMED = ", ".join(f"g{f} text" for f in FIELDS)
 TARGET = f"create table b (id bigserial primary key, key text unique, {RENAMED})"
 CONFIG = """
 systems:
-  a: {{connector: sql, url: "{a}", capture: triggers, page: 500}}
-  b: {{connector: sql, url: "{b}", capture: triggers, page: 500, write_batch: 100}}
+  a: {{connector: sql, url: "{a}", capture: triggers}}
+  b: {{connector: sql, url: "{b}", capture: triggers}}
 kinds:
   thing:
     fields: {{{types}}}
@@ -119,12 +122,13 @@ def report(name: str, cost: Cost, records: int, batches: int) -> None:
     print(
         f"{name:32} syncd {cost.python / records * 1e6:6.1f} µs/record   PostgreSQL "
         f"{cost.server / records * 1e6:6.1f} µs/record   {cost.statements / batches:5.1f} statements/batch "
-        f"of 100   {records / cost.wall:7.0f} records/s"
+        f"of {BATCH}   {records / cost.wall:7.0f} records/s"
     )
 
 
 async def main(records: int, preload: int, *, profile: bool) -> None:
     """Run and print."""
+    collect_less()  # as the daemon does
     with reachable_folder() as one, reachable_folder() as other, reachable_folder() as folder:
         async with EmbeddedPostgres(one) as remote_url, EmbeddedPostgres(other) as store_url:
             await _run(remote_url, store_url, folder, records, preload, profile=profile)
@@ -162,11 +166,11 @@ async def _run(
             await fill(left, made + 1, count)
             made += count
             cost = await measured(store, pid, lambda: until_quiet(rig))
-            report(f"{name} of {count}", cost, count, count // 100)
+            report(f"{name} of {count}", cost, count, count // BATCH)
         if preload:
             await fill(left, made + 1, records)
             cost = await measured(store, pid, lambda: until_quiet(rig))
-            report(f"{records} more, in a store of {made}", cost, records, records // 100)
+            report(f"{records} more, in a store of {made}", cost, records, records // BATCH)
         if profile:
             await fill(left, made + records + 1, records)
             profiler = cProfile.Profile(time.process_time)
