@@ -12,6 +12,8 @@ from syncd.core.state import Link, Record
 RECORD = ""
 """The field name under which edit-against-delete conflicts are listed: the record itself."""
 KEEP, DELETE = "keep", "delete"
+ELSEWHERE = "elsewhere"
+"""Who deleted, where the record only says that it is deleted."""
 
 
 class Policy(StrEnum):
@@ -70,7 +72,7 @@ def see_delete(
     if unseen and against is not Against.DELETE_WINS:
         return _contested(record, gone, against, event)
     why = "the delete wins over edits that it had not seen"
-    clash = _clash(record, link, why, event, winner=1) if unseen else None
+    clash = _clash(record, link.system, why, event, winner=1) if unseen else None
     return Deleted(replace(record, deleted=True, version=record.version + 1), gone, policy, clash)
 
 
@@ -87,8 +89,10 @@ def unseen_edits(record: Record, link: Link, fmap: FieldMap) -> list[str]:
 def _contested(record: Record, gone: Link, against: Against, event: int) -> Deleted:
     if against is Against.EDIT_WINS:
         why = "the edit wins: the record stays in the other systems"
-        return Deleted(record, gone, None, _clash(record, gone, why, event, winner=0))
-    return Deleted(open_question(record, gone.system, event), gone, None, _asked(record, gone, event))
+        return Deleted(record, gone, None, _clash(record, gone.system, why, event, winner=0))
+    why = f"deleted in {gone.system}, edited elsewhere"
+    asked = _asked(record, gone.system, why, event)
+    return Deleted(open_question(record, gone.system, event), gone, None, asked)
 
 
 def see_edit_of_deleted(
@@ -96,11 +100,12 @@ def see_edit_of_deleted(
 ) -> tuple[Record, Clash]:
     """A remote edited its copy before our delete reached it."""
     if against is Against.DELETE_WINS:
-        return record, _clash(record, link, "the delete wins over a later edit", event, winner=1)
+        return record, _clash(record, ELSEWHERE, "the delete wins over a later edit", event, winner=1)
     alive = replace(record, deleted=False, version=record.version + 1)
     if against is Against.EDIT_WINS:
-        return alive, _clash(alive, link, "the edit wins: the record is not deleted", event, winner=0)
-    return open_question(alive, link.system, event), _asked(alive, link, event)
+        return alive, _clash(alive, ELSEWHERE, "the edit wins: the record is not deleted", event, winner=0)
+    why = f"edited in {link.system}, deleted elsewhere"
+    return open_question(alive, ELSEWHERE, event), _asked(alive, ELSEWHERE, why, event)
 
 
 def open_question(record: Record, system: str, event: int) -> Record:
@@ -123,12 +128,11 @@ def _sides(record: Record, system: str, event: int) -> tuple[Candidate, ...]:
     )
 
 
-def _clash(record: Record, link: Link, why: str, event: int, *, winner: int) -> Clash:
-    return Clash(
-        RECORD, dict(record.fields), _sides(record, link.system, event), why, "against_edit", winner
-    )
+def _clash(record: Record, deleter: str, why: str, event: int, *, winner: int) -> Clash:
+    sides = _sides(record, deleter, event)
+    return Clash(RECORD, dict(record.fields), sides, why, "against_edit", winner)
 
 
-def _asked(record: Record, link: Link, event: int) -> Clash:
-    why = f"deleted in {link.system}, edited elsewhere"
-    return Clash(RECORD, dict(record.fields), _sides(record, link.system, event), why, "ask", open=True)
+def _asked(record: Record, deleter: str, why: str, event: int) -> Clash:
+    sides = _sides(record, deleter, event)
+    return Clash(RECORD, dict(record.fields), sides, why, "ask", open=True)

@@ -89,6 +89,10 @@ def _add(found: Due, record: Record, entry: Entry, shadow: Mapping[str, Value] |
     except ParseError as error:
         found.unsayable.append((canon[0], str(error)))
         return
+    except (AttributeError, TypeError, ValueError):
+        # the field had another type when this value was taken in
+        found.unsayable.append((canon[0], "its value was read when the field had another type"))
+        return
     if shadow is not None:
         pairs = zip(remote, values, strict=True)
         send = {name: value for name, value in pairs if shadow.get(name, ABSENT) not in (value, ABSENT)}

@@ -118,8 +118,8 @@ class Work:
         """What the remote would be told of an entry now; None where it cannot be said."""
         try:
             return entry.outgoing(tuple(self.fields.get(name) for name in entry.canon), refs)
-        except (ParseError, Unlinked):
-            return None
+        except (ParseError, Unlinked, AttributeError, TypeError, ValueError):
+            return None  # the last three: our value is from a time when the field had another type
 
     def outcome(self, fmap: FieldMap) -> Outcome:
         """The result, with agreed folded into one number where all is agreed."""

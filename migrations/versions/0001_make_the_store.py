@@ -156,7 +156,7 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
-    op.execute("insert into meta (key, value) values ('tag', left(md5(gen_random_uuid()::text), 8))")
+    op.execute("insert into meta (key, value) values ('tag:0', left(md5(gen_random_uuid()::text), 8))")
     op.create_table(
         "outbox",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),

@@ -58,12 +58,19 @@ async def _world(
         ]
         streams.update({stream.id: stream for stream in mine})
         kinds[kind.name] = _kind(kind, mine)
-    tag = str(await tx.fetchval("select value from meta where key = 'tag'"))
-    world = World(store, clock, config, streams, kinds, tag)
+    world = World(store, clock, config, streams, kinds, await _tags(tx, store))
     for number in streams:
         world.counters[number] = Counters()
         world.bells.add(number)
     return world
+
+
+async def _tags(tx: Tx, store: Store) -> list[tuple[int, str]]:
+    """The tags of all runs, this one's added: each counts from a number on."""
+    sql = "insert into meta (key, value) values ($1, left(md5(gen_random_uuid()::text), 8))"
+    await tx.execute(sql, f"tag:{store.seq()}")
+    rows = await tx.fetch("select key, value from meta where key like 'tag:%'")
+    return sorted((int(row["key"][4:]), row["value"]) for row in rows)
 
 
 async def _config(tx: Tx, settings: Settings) -> int:
@@ -135,7 +142,12 @@ async def _layout(tx: Tx, stream: int, spec: KindSystemSettings) -> int:
         return int(found)
     sql = """insert into layouts (layout, stream, hash, fields)
     values ((select coalesce(max(layout), 0) + 1 from layouts), $1, $2, $3) returning layout"""
-    return int(await tx.fetchval(sql, stream, spec.map.hash, orjson.dumps(spec.map.remote_fields)))
+    number = int(await tx.fetchval(sql, stream, spec.map.hash, orjson.dumps(spec.map.remote_fields)))
+    # where another mapping wrote before, what this one reads differently is found by a sweep, soon
+    sql = """update streams set swept_at = 'epoch' where stream = $1
+    and exists (select from layouts where stream = $1 and layout <> $2)"""
+    await tx.execute(sql, stream, number)
+    return number
 
 
 def _kind(kind: KindSettings, streams: list[Stream]) -> Kind:

@@ -9,8 +9,9 @@ import orjson
 
 from conflict.deletes import DELETE, KEEP, RECORD, decide
 from conflict.verdict import Moved, verdict
-from syncd.core.errors import SyncdError
+from syncd.core.errors import Fenced, StoreUnavailable, SyncdError
 from syncd.core.state import Record
+from syncd.core.types import Ref
 from syncd.engine.world import World
 from syncd.store import intents, queues
 from syncd.store.intents import Intent
@@ -18,6 +19,10 @@ from syncd.store.rows import load_records, update_records
 from syncd.store.store import Tx
 
 Done = tuple[bool, str]
+
+_FORGET_REFUSALS = """
+update links set extras = jsonb_set(extras::jsonb, '{refused}', '{}')::json
+where record_id = $1 and stream = $2 and extras is not null"""
 
 
 class Commands:
@@ -46,13 +51,20 @@ class Commands:
         return len(waiting)
 
     async def _carry_out(self, tx: Tx, intent: Intent) -> Done:
+        """Do all of a request or nothing of it; a refusal says why."""
         handler = self._handlers.get(intent.name)
         if handler is None:
             return False, f"this daemon knows no request {intent.name}: is it older than the command?"
+        await tx.execute("savepoint request")
         try:
             return await handler(tx, intent.args)
-        except (SyncdError, Moved, KeyError, ValueError) as error:
-            return False, str(error) or type(error).__name__
+        except (Fenced, StoreUnavailable):
+            raise
+        except Exception as error:
+            await tx.execute("rollback to savepoint request")
+            if isinstance(error, SyncdError):
+                return False, str(error)
+            return False, f"it failed unexpectedly ({type(error).__name__}); nothing was changed"
 
     # -- conflicts -----------------------------------------------------------------------------------
 
@@ -63,9 +75,14 @@ class Commands:
         if row is None or row["state"] != "open":
             return False, "there is no open conflict of that number; `syncd conflicts` lists them"
         candidates = orjson.loads(row["candidates"])
-        value = args["value"] if "value" in args else candidates[args["candidate"]]["value"]
-        saw = args.get("saw", [c["version"] for c in candidates])
         record = (await load_records(tx, [row["record_id"]]))[row["record_id"]]
+        if record.kind not in self.world.kinds:
+            return False, f"this daemon runs no kind {record.kind}; put it back into the configuration first"
+        if "value" in args:
+            value = await self._typed(tx, record.kind, row["field"], args["value"])
+        else:
+            value = candidates[args["candidate"]]["value"]
+        saw = args.get("saw", [c["version"] for c in candidates])
         try:
             after = self._verdict(record, row["field"], value, saw)
         except Moved:
@@ -75,6 +92,21 @@ class Commands:
         sql = "update conflicts set state = 'decided', closed = now(), verdict = $2 where conflict = $1"
         await tx.execute(sql, args["conflict"], said)
         return True, "decided; every system that holds another value is told"
+
+    async def _typed(self, tx: Tx, kind: str, field: str, value: Any) -> Any:
+        """A value that a person typed, as the field's type reads it; raises `SyncdError` where it cannot."""
+        if field == RECORD:
+            if value not in (KEEP, DELETE):
+                raise SyncdError(f"about the record itself, say {KEEP} or {DELETE}")
+            return value
+        known = self.world.kinds[kind].settings.field_types[field]
+        if not isinstance(known, Ref) or value is None:
+            return known.parse(value)
+        target = int(value) if str(value).isascii() and str(value).isdigit() else None
+        sql = "select true from records where record_id = $1 and kind = $2"
+        if target is None or not await tx.fetchval(sql, target, known.kind):
+            raise SyncdError(f"{field} points at a {known.kind}: give the number of one of our records")
+        return target
 
     def _verdict(self, record: Record, field: str, value: Any, saw: list[int]) -> Record:
         if field == RECORD:
@@ -111,9 +143,11 @@ class Commands:
         row = await tx.fetchrow("delete from parked where parked = $1 returning *", args["parked"])
         if row is None:
             return False, "there is no parked item of that number; `syncd parked` lists them"
+        if row["stream"] not in self.world.streams:
+            raise SyncdError("its system or kind is not in this daemon's configuration any more")
         if row["direction"] == "out" and row["record_id"] is not None:
-            sql = "update links set extras = null where record_id = $1 and stream = $2 and extras is not null"
-            await tx.execute(sql, row["record_id"], row["stream"])
+            self.world.touch(tx, [row["record_id"]])
+            await tx.execute(_FORGET_REFUSALS, row["record_id"], row["stream"])
             pairs = [(row["stream"], row["record_id"])]
             await queues.add_outbox(tx, self.world.store, pairs, approved=True)
         elif row["remote_id"] is not None:

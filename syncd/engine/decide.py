@@ -46,16 +46,29 @@ def decode(batch: Batch, known: Known) -> tuple[Record, Link]:
 
 
 def decide(world: World, batch: Batch, items: list[Incoming]) -> None:
-    """What becomes of each change; later ones see what earlier ones did."""
+    """What becomes of each change; later ones see what earlier ones did. A bug stops one record, not all."""
     for item in items:
-        remote_id = item.change.remote_id
-        known = batch.known.get(remote_id)
-        if item.inbox is None and (batch.stream.id, remote_id) in world.queued:
-            batch.holds.append(Hold(remote_id, "order", _stamped(item)))
-        elif known is None:
-            stranger(world, batch, item)
-        else:
-            _linked(world, batch, item, known)
+        try:
+            _one(world, batch, item)
+        except Exception as error:
+            batch.notes.append(_bug(item, error))
+
+
+def _one(world: World, batch: Batch, item: Incoming) -> None:
+    remote_id = item.change.remote_id
+    known = batch.known.get(remote_id)
+    if item.inbox is None and (batch.stream.id, remote_id) in world.queued:
+        batch.holds.append(Hold(remote_id, "order", _stamped(item)))
+    elif known is None:
+        stranger(world, batch, item)
+    else:
+        _linked(world, batch, item, known)
+
+
+def _bug(item: Incoming, error: Exception) -> Note:
+    name = type(error).__name__
+    message = f"deciding about it failed unexpectedly ({name}); the others went on. Please report it"
+    return Note("bug", message, item.change.remote_id)
 
 
 def _linked(world: World, batch: Batch, item: Incoming, known: Known) -> None:

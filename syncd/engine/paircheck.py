@@ -22,7 +22,7 @@ _SEE = """
 insert into reconcile_seen select unnest($1::text[]) on conflict do nothing returning remote_id"""
 _UNSEEN = """
 select l.remote_id from links l
-where l.stream = $1 and l.state = 'live' and l.remote_id > $2
+where l.stream = $1 and l.state = 'live' and ($2::text is null or l.remote_id > $2)
 and not exists (select from reconcile_seen s where s.remote_id = l.remote_id)
 order by l.remote_id limit $3"""
 _MISSING = """
@@ -104,7 +104,8 @@ class PairCheck:
 
     async def _unseen(self, con: Conn) -> None:
         """Linked copies that the scan did not show: read by id before they count as gone."""
-        connector, above = self.stream.connector, ""
+        connector = self.stream.connector
+        above: str | None = None
         while rows := await con.fetch(_UNSEEN, self.stream.id, above, self.stream.can.read_batch):
             ids: list[str] = [row["remote_id"] for row in rows]
             above = ids[-1]

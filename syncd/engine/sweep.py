@@ -15,7 +15,7 @@ _SEEN = """
 insert into sweep_seen (remote_id, stream) select unnest($1::text[]), $2 on conflict do nothing"""
 _MISSING = """
 select l.remote_id from links l
-where l.stream = $1 and l.state = 'live' and l.evidence < $2 and l.remote_id > $3
+where l.stream = $1 and l.state = 'live' and l.evidence < $2 and ($3::text is null or l.remote_id > $3)
 and not exists (select from sweep_seen s where s.remote_id = l.remote_id and s.stream = l.stream)
 order by l.remote_id limit $4"""
 _COUNT = """
@@ -83,7 +83,8 @@ class Sweeper:
     async def _probe_missing(self, connector: CanFetch, began: int) -> int:
         if not await self._may_believe(began):
             return 0
-        did, above = 0, ""
+        did = 0
+        above: str | None = None
         while True:
             async with self.world.store.plain() as con:
                 rows = await con.fetch(_MISSING, self.stream.id, began, above, self.stream.can.read_batch)

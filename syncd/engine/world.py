@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -130,7 +131,7 @@ class Doubt:
 class World:
     """The engine's shared state.
 
-    `tag` tells this store from every other one; see `key_of`.
+    `tags` are (first number, tag), ascending: what tells this store's keys from others; see `key_of`.
     `flying` holds (stream, record id) of writes under way, `flying_ids` the same by remote id. `creating`
     counts open creates per stream. `queued` keeps, per (stream, remote id), the newest change that waits
     in the inbox; `refetch` the ids that are to be read again. `retrying` are creates whose answer was lost
@@ -143,7 +144,7 @@ class World:
     config: int
     streams: dict[int, Stream]
     kinds: dict[str, Kind]
-    tag: str
+    tags: list[tuple[int, str]]
     bells: Bells = field(default_factory=Bells)
     counters: dict[int, Counters] = field(default_factory=dict)
     flying: set[tuple[int, int]] = field(default_factory=set)
@@ -162,15 +163,21 @@ class World:
     asleep: set[int] = field(default_factory=set)
 
     def key_of(self, record_id: int) -> str:
-        """The key of a record that a create leaves in the remote."""
-        return f"{self.tag}-{record_id}"
+        """The key of a record that a create leaves in the remote.
+
+        Its tag is that of the run in which the record was made. So the key stays the same over restarts,
+        and a store restored from a backup, whose numbers begin again, makes other keys than those it lost.
+        """
+        place = bisect_right(self.tags, (record_id, "\uffff")) - 1
+        return f"{self.tags[place][1]}-{record_id}"
 
     def record_of(self, key: object) -> int | None:
         """The record that a key names; None for a key that is not of this store."""
         if not isinstance(key, str):
             return None
-        tag, _, number = key.partition("-")
-        return int(number) if tag == self.tag and number.isascii() and number.isdigit() else None
+        _, _, number = key.rpartition("-")
+        known = number.isascii() and number.isdigit() and len(number) < 19
+        return int(number) if known and self.key_of(int(number)) == key else None
 
     def kind_of(self, stream: Stream) -> Kind:
         return self.kinds[stream.kind]

@@ -142,7 +142,9 @@ async def note_clashes(tx: Tx, store: Store, config: int, clashes: Sequence[tupl
         return
     sql = """delete from conflicts c using unnest($1::bigint[], $2::text[]) as u(record_id, field)
     where c.record_id = u.record_id and c.field = u.field and c.state = 'open'"""
-    await tx.execute(sql, [record for record, _ in clashes], [clash.field for _, clash in clashes])
+    asked = [(record, clash.field) for record, clash in clashes if clash.open]
+    if asked:
+        await tx.execute(sql, [record for record, _ in asked], [name for _, name in asked])
     rows = [_conflict_row(store.seq(), config, record, clash) for record, clash in _last_open(clashes)]
     columns = (
         *("conflict", "record_id", "field", "state", "why", "base"),
@@ -153,7 +155,7 @@ async def note_clashes(tx: Tx, store: Store, config: int, clashes: Sequence[tupl
 
 def _last_open(clashes: Sequence[tuple[int, Clash]]) -> list[tuple[int, Clash]]:
     """All decided ones, and of several open ones about one field only the last."""
-    last = {(record, clash.field): clash for record, clash in clashes}
+    last = {(record, clash.field): clash for record, clash in clashes if clash.open}
     return [pair for pair in clashes if not pair[1].open or last[pair[0], pair[1].field] is pair[1]]
 
 

@@ -46,9 +46,10 @@ from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bool[], $5::json[], $6
   as u(record_id, old, version, deleted, fields, stamps, contests)
 where r.record_id = u.record_id and r.version = u.old"""
 _UPDATE_LINKS = """
-update links l set record_id = u.record_id, state = u.state, gone_by = u.gone_by, evidence = u.evidence,
-  remote_version = u.remote_version, layout = u.layout, agreed = u.agreed, shadow = u.shadow,
-  extras = u.extras
+update links l set record_id = u.record_id,
+  state = case l.state when 'detached' then l.state else u.state end, gone_by = u.gone_by,
+  evidence = u.evidence, remote_version = u.remote_version, layout = u.layout, agreed = u.agreed,
+  shadow = u.shadow, extras = u.extras
 from unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::smallint[],
   $9::json[], $10::json[], $11::json[])
   as u(remote_id, record_id, state, gone_by, evidence, remote_version, layout, agreed, shadow, extras)

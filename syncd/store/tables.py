@@ -59,8 +59,10 @@ class Lease(SQLModel, table=True):
 
 
 class Meta(SQLModel, table=True):
-    """Facts about the store itself. `tag` tells it from every other store; it begins the keys that we
-    leave in remotes, so that a key of a store that is gone names nothing here.
+    """Facts about the store itself.
+
+    `tag:N` is the tag of the keys that we leave in remotes for records from number N on. Every run adds
+    one, so that a key of another store, or of a time that a restored backup does not know, names nothing.
     """
 
     __tablename__ = "meta"
