@@ -56,7 +56,7 @@ class Intake:
         while True:
             evidence = self._evidence()
             self.world.counters[self.stream.id].calls += 1
-            page = await self.keeper.call(lambda: _next(pages))
+            page = await self.keeper.next_page(pages)
             if page is None:
                 return
             yield page, evidence
@@ -95,7 +95,3 @@ class Intake:
             if cursor is not None:
                 await tx.execute(_CURSOR, self.stream.id, cursor.token)
         return batch
-
-
-async def _next(pages: AsyncIterator[Page]) -> Page | None:
-    return await anext(pages, None)

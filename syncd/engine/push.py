@@ -26,7 +26,8 @@ from syncd.store.sends import Send, SentItem, begin_send, end_send
 from syncd.store.store import Tx
 
 CLAIM = 500
-TRIES_BEFORE_PARKING = 5
+FAILURES_BEFORE_HALVING = 5
+"""Calls that fail in a row before the batch is halved, so that one bad record is left alone at last."""
 
 
 @dataclass(slots=True)
@@ -321,7 +322,7 @@ class Pusher:
     def _failed(self, batch: list[Todo]) -> None:
         """One bad record must not hold up the others for ever: after some failures, smaller batches."""
         self._failures += 1
-        if self._failures >= TRIES_BEFORE_PARKING:
+        if self._failures >= FAILURES_BEFORE_HALVING:
             self._failures = 0
             self._limit = max(1, min(self._limit, len(batch)) // 2)
 

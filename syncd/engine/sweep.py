@@ -59,7 +59,7 @@ class Sweeper:
         did, complete = 0, False
         while True:
             evidence = self.world.store.seq()
-            page = await self.keeper.call(lambda: _next(pages))
+            page = await self.keeper.next_page(pages)
             if page is None:
                 break
             did += await self._take(page.changes, evidence, "scan")
@@ -124,7 +124,3 @@ class Sweeper:
             sql = "insert into brakes (brake, stream, op, why, at) values ($1, $2, 'vanish', $3, $4)"
             number, now = self.world.store.seq(), self.world.clock.now()
             await tx.execute(sql, number, self.stream.id, why, now)
-
-
-async def _next(pages: AsyncIterator[Page]) -> Page | None:
-    return await anext(pages, None)

@@ -112,7 +112,6 @@ class Counters:
     calls: int = 0
     conflicts: int = 0
     parked: int = 0
-    retries: int = 0
     read_at: datetime | None = None
 
 

@@ -24,7 +24,6 @@ COUNTED = {
     "calls": ("calls", "Calls made for reading and writing."),
     "conflicts": ("conflicts", "Conflicts found, whoever decided them."),
     "parked": ("parked_items", "Items set aside."),
-    "retries": ("retries", "Writes that were tried again."),
 }
 WAITING = {
     "behind": "Records that owe this system a write.",
