@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from aiolimiter import AsyncLimiter
@@ -12,7 +12,6 @@ from purgatory.domain.model import OpenedState
 
 from syncd.core.clock import Clock
 from syncd.core.errors import BatchRefused, CursorLost, NeedsOperator, RetryLater
-from syncd.core.nouns import Page
 
 T = TypeVar("T")
 
@@ -65,10 +64,6 @@ class Gatekeeper:
             raise
         self.trouble = self.needs = None
         return result
-
-    async def next_page(self, pages: AsyncIterator[Page]) -> Page | None:
-        """The next page of a feed or scan, as one call; None at its end."""
-        return await self.call(lambda: anext(pages, None))
 
     async def _turn(self) -> None:
         wait = self._not_before - self.clock.monotonic()

@@ -56,7 +56,7 @@ class Intake:
         while True:
             evidence = self._evidence()
             self.world.counters[self.stream.id].calls += 1
-            page = await self.keeper.next_page(pages)
+            page = await self.keeper.call(lambda: anext(pages, None))
             if page is None:
                 return
             yield page, evidence

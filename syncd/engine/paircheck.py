@@ -65,7 +65,7 @@ class PairCheck:
 
     async def _scan(self, con: Conn, pages: AsyncIterator[Page], progress: Callable[[int], None]) -> None:
         complete, seen = False, 0
-        while (page := await self.keeper.next_page(pages)) is not None:
+        while (page := await self.keeper.call(lambda: anext(pages, None))) is not None:
             there = [change for change in page.changes if change.op is Op.UPSERT]
             for start in range(0, len(there), CHUNK):
                 part = there[start : start + CHUNK]

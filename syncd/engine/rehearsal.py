@@ -76,7 +76,7 @@ class Rehearsal:
             yield page
 
     async def _paced(self, object: str, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
-        while (page := await self.keeper.next_page(pages)) is not None:
+        while (page := await self.keeper.call(lambda: anext(pages, None))) is not None:
             self.noted(object).reads += 1
             yield page
 

@@ -59,7 +59,7 @@ class Sweeper:
         did, complete = 0, False
         while True:
             evidence = self.world.store.seq()
-            page = await self.keeper.next_page(pages)
+            page = await self.keeper.call(lambda: anext(pages, None))
             if page is None:
                 break
             did += await self._take(page.changes, evidence, "scan")
