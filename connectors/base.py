@@ -34,9 +34,8 @@ class Capabilities:
     """What a remote can do, as far as the engine must know. Times in seconds.
 
     `client_ids`: a create may carry `Push.key` as the record's own id. `upsert_key`: a create by
-    `Push.key` in the object's key field is idempotent. `reads_own_writes`: a fetch by id shows what a
-    write committed; `find_lag` is how long a look-up by key may hide a new record.
-    `quota_headers`: `quota()` follows what the vendor's answers say is left.
+    `Push.key` in the object's key field is idempotent. A fetch by id shows what a write committed;
+    `find_lag` is how long a look-up by key may hide a new record.
     """
 
     deletes_reported: bool = False
@@ -47,16 +46,12 @@ class Capabilities:
     client_ids: bool = False
     archives: bool = False
     stored_in_answer: bool = False
-    field_times: bool = False
-    reads_own_writes: bool = True
-    ordered_versions: bool = False
     read_lag: float = 0.0
     find_lag: float = 0.0
     clock_skew: float = 0.0
     read_batch: int = 100
     write_batch: int = 100
     calls_per_second: float | None = None
-    cursor_life: float | None = None
     cascades: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 

@@ -56,7 +56,6 @@ class SqlConnector:
             stored_in_answer=True,
             read_batch=self.options.page,
             write_batch=self.options.write_batch,
-            cursor_life=self.options.log_life if logged else None,
             cascades=self.session.cascades,
         )
 

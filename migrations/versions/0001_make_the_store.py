@@ -96,7 +96,6 @@ def upgrade() -> None:
         sa.Column("evidence", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("change", postgresql.JSON(), nullable=True),
         sa.Column("suspects", postgresql.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("seq"),
@@ -186,7 +185,6 @@ def upgrade() -> None:
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("body", postgresql.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("parked"),
     )
@@ -222,9 +220,6 @@ def upgrade() -> None:
         sa.Column("cursor", sa.Text(), nullable=True),
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("swept_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("swept_seq", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("caught_up", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("paused", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("stream"),
     )
     op.create_index("streams_names", "streams", ["system", "kind", "object"], unique=True)

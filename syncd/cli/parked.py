@@ -101,7 +101,6 @@ def _told(found: dict[str, Any]) -> Any:
         ("field", found["field"]),
         ("why", f"{found['code']}: {found['message']}"),
         ("since", found["at"].isoformat(" ", "seconds")),
-        ("attempts", found["attempts"]),
         ("kept", brief(found["body"])),
     ]
     return table(f"parked {found['parked']}", "", "", rows=rows)

@@ -51,8 +51,8 @@ class Sweeper:
             did += await self._probe_missing(connector, began)
         async with self.world.store.write(numbers=10) as tx:
             await tx.execute("delete from sweep_seen where stream = $1", self.stream.id)
-            sql = "update streams set swept_at = $2, swept_seq = $3 where stream = $1"
-            await tx.execute(sql, self.stream.id, self.world.clock.now(), began)
+            sql = "update streams set swept_at = $2 where stream = $1"
+            await tx.execute(sql, self.stream.id, self.world.clock.now())
         return did
 
     async def _scan(self, pages: AsyncIterator[Page]) -> int:

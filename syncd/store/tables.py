@@ -35,9 +35,8 @@ def _key(kind: Any = BigInteger) -> Any:
     return Field(sa_column=Column(kind, primary_key=True, autoincrement=False))
 
 
-def _col(kind: Any, *, null: bool = False, default: str | None = None) -> Any:
-    server = text(default) if default is not None else None
-    return Field(sa_column=Column(kind, nullable=null, server_default=server))
+def _col(kind: Any, *, null: bool = False) -> Any:
+    return Field(sa_column=Column(kind, nullable=null))
 
 
 def _json(*, null: bool = False) -> Any:
@@ -83,8 +82,7 @@ class ConfigVersion(SQLModel, table=True):
 class Stream(SQLModel, table=True):
     """One object of one system as a copy of one kind: what links, cursors and the outbox point at.
 
-    `cursor` is null before the first page. `swept_at` and `swept_seq` tell of the last complete sweep,
-    `sweep_seq` of one that is under way.
+    `cursor` is null before the first page; `swept_at` is when the last complete sweep ended.
     """
 
     __tablename__ = "streams"
@@ -95,9 +93,6 @@ class Stream(SQLModel, table=True):
     cursor: str | None = _col(Text, null=True)
     read_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
     swept_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
-    swept_seq: int = _col(BigInteger, default="0")
-    caught_up: bool = Field(sa_column_kwargs={"server_default": text("false")})
-    paused: str | None = _col(Text, null=True)
     __table_args__ = (Index("streams_names", "system", "kind", "object", unique=True),)
 
 
@@ -237,7 +232,6 @@ class InboxRow(SQLModel, table=True):
     evidence: int = _col(BigInteger)
     at: datetime = _now()
     not_before: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
-    attempts: int = _col(SmallInteger, default="0")
     change: Any = _json(null=True)
     suspects: Any = _json(null=True)
     __table_args__ = (Index("inbox_id", "remote_id", "stream"),)
@@ -304,7 +298,6 @@ class ParkedRow(SQLModel, table=True):
     code: str = _col(Text)
     message: str = _col(Text)
     at: datetime = _now()
-    attempts: int = _col(SmallInteger, default="1")
     body: Any = _json(null=True)
     __table_args__ = (
         Index("parked_record", "record_id", "stream"),

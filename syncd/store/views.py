@@ -187,7 +187,7 @@ async def parked_item(store: Store, number: int) -> dict[str, Any] | None:
 
 _PARKED = """
 select p.parked, s.system, s.kind, s.object, p.direction, p.remote_id, p.record_id, p.field, p.code,
-p.message, p.at, p.attempts from parked p join streams s using (stream)"""
+p.message, p.at from parked p join streams s using (stream)"""
 
 
 async def brakes(store: Store, *, ended: bool = False, limit: int = 100) -> list[dict[str, Any]]:
