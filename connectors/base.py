@@ -12,19 +12,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+from syncd.core.errors import SyncdError
 from syncd.core.nouns import Change, Cursor, Fields, Page, Push, PushResult
 
 __all__ = [
     "CanBell",
     "CanFetch",
     "CanFind",
+    "CanReceive",
     "CanScan",
     "Capabilities",
     "Connector",
+    "Delivery",
     "FieldInfo",
     "ObjectInfo",
+    "Refusal",
+    "Refused",
     "Schema",
 ]
 
@@ -36,6 +42,8 @@ class Capabilities:
     `client_ids`: a create may carry `Push.key` as the record's own id. `upsert_key`: a create by
     `Push.key` in the object's key field is idempotent. A fetch by id shows what a write committed;
     `find_lag` is how long a look-up by key may hide a new record.
+    `delivery_headers` (lower case) tell one webhook delivery from another, with its query and body: the
+    signature's and the timestamp's. None where nothing is signed: then no delivery is taken for a replay.
     """
 
     deletes_reported: bool = False
@@ -52,6 +60,7 @@ class Capabilities:
     read_batch: int = 100
     write_batch: int = 100
     calls_per_second: float | None = None
+    delivery_headers: tuple[str, ...] | None = ()
     cascades: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -147,6 +156,46 @@ class CanBell(Protocol):
 
     async def bell(self) -> None:
         """Return when the remote rang since the last call."""
+
+
+Refusal: TypeAlias = Literal["unsigned", "forged", "stale", "malformed", "unknown"]
+
+
+class Refused(SyncdError):
+    """A webhook delivery that is not believed. The message is for the log, not for the sender.
+
+    `unsigned` (no signature or token), `forged` (a wrong one) and `stale` (a sound one of too long ago)
+    are answered alike; `malformed` is signed and cannot be read; `unknown` names no object of ours.
+    """
+
+    def __init__(self, reason: Refusal, message: str) -> None:
+        super().__init__(message)
+        self.reason: Refusal = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One webhook call as it came. Header names are in lower case; `body` is as it was sent."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+
+
+@runtime_checkable
+class CanReceive(Protocol):
+    """Take the vendor's webhooks."""
+
+    def receive(self, delivery: Delivery) -> Sequence[Change]:
+        """The records that a delivery names; pure, and quick: no I/O, no waiting, no clock of its own.
+
+        A change is a hint: its record is read by id (`CanFetch`) before anything is believed, and where it
+        cannot be, the feed is read at once. TOUCH says "look at this id"; `remote_version`, where the
+        vendor tells it, saves the read of a version that is known. Raises `Refused`, nothing else.
+        """
 
 
 @dataclass(frozen=True, slots=True)
