@@ -82,6 +82,7 @@ def add_connectors(definitions: dict[str, Any], connectors: Mapping[str, Connect
     open_place = False
     for name, known in sorted(connectors.items()):
         own = adopted(definitions, known.options, f"{name}-system")
+        open_webhooks(definitions, own)
         only_here = {"properties": {"connector": {"const": name}}, "required": ["connector"]}
         system["allOf"].append({"if": only_here, "then": with_common(own, system)})
         own = adopted(definitions, known.object_options, f"{name}-object")
@@ -98,6 +99,15 @@ def adopted(definitions: dict[str, Any], model: type[BaseModel], title: str) -> 
     for name, inner in shape.pop("$defs", {}).items():
         definitions[f"{title}-{name}"] = inner
     return shape
+
+
+def open_webhooks(definitions: dict[str, Any], own: dict[str, Any]) -> None:
+    """Let the words that all systems have for webhooks stand beside the connector's."""
+    shape = own.get("properties", {}).get("webhooks", {})
+    for branch in (shape, *shape.get("anyOf", ())):
+        if "$ref" in branch:
+            common = definitions["WebhooksModel"]["properties"]
+            definitions[branch["$ref"].rpartition("/")[2]].setdefault("properties", {}).update(common)
 
 
 def with_common(own: dict[str, Any], system: dict[str, Any]) -> dict[str, Any]:

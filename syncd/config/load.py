@@ -98,7 +98,7 @@ class Work:
             state_dir=folder / FilePath(root.state).expanduser(),
             systems=systems,
             kinds={name: kind_settings(draft, systems) for name, draft in self.drafts.items()},
-            service=ServiceSettings.of(root.service.listen, root.service.log),
+            service=ServiceSettings.of(root.service),
             config_hash=config_hash(root, written),
             warnings=warnings,
             written=written,

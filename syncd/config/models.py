@@ -58,6 +58,18 @@ class QuotaModel(Section):
 
 
 class SystemModel(Open):
+class WebhooksModel(Open):
+    """How a system's webhooks are taken. Keys beside these belong to its connector."""
+
+    rate: float = Field(
+        default=100.0, ge=1, description="Deliveries per second from one address, at most; more get a 429."
+    )
+    max_bytes: int = Field(default=1_048_576, ge=1, description="The longest delivery in bytes.")
+    tolerance: Duration = Field(
+        default=300.0, description="How old a signature may be, and how long a delivery is known again."
+    )
+
+
     """A remote and how to reach it. Keys beside these belong to its connector."""
 
     connector: str = Field(description="The vendor's connector; `syncd connectors` lists those installed.")
@@ -69,8 +81,8 @@ class SystemModel(Open):
     )
     poll: Duration | None = Field(default=None, description="How often changes are asked for, such as 30s.")
     sweep: Duration | None = Field(default=None, description="How often everything is compared, such as 1d.")
-    webhooks: dict[str, Any] | None = Field(
-        default=None, description="How the system's webhooks are received."
+    webhooks: WebhooksModel | None = Field(
+        default=None, description="How its webhooks are taken, on `/hooks/SYSTEM`; absent: not at all."
     )
 
 
@@ -208,31 +220,30 @@ def host_and_port(value: Any) -> Any:
 
 
 class ListenModel(Section):
+def place_schema(port: int) -> dict[str, Any]:
+    """`host:port`, or both apart."""
+    parts = {
+        "host": {"type": "string", "default": "127.0.0.1"},
+        "port": {"type": "integer", "minimum": 0, "maximum": 65535, "default": port},
+    }
+    text = {"type": "string", "pattern": r"^.+:\d+$", "description": "host:port"}
+    return {"anyOf": [text, {"type": "object", "additionalProperties": False, "properties": parts}]}
+
+
     """Where /healthz, /readyz and /metrics answer."""
 
     host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
     port: int = Field(default=8686, ge=0, le=65535, description="The port; 0 takes a free one.")
 
 
-Listen = Annotated[
-    ListenModel,
-    BeforeValidator(host_and_port),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": r"^.+:\d+$", "description": "host:port"},
-                {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {
-                        "host": {"type": "string", "default": "127.0.0.1"},
-                        "port": {"type": "integer", "minimum": 0, "maximum": 65535, "default": 8686},
-                    },
-                },
-            ]
-        }
-    ),
-]
+class HooksModel(ListenModel):
+    """Where webhooks are taken."""
+
+    port: int = Field(default=8687, ge=0, le=65535, description="The port; 0 takes a free one.")
+
+
+Listen = Annotated[ListenModel, BeforeValidator(host_and_port), WithJsonSchema(place_schema(8686))]
+Hooks = Annotated[HooksModel, BeforeValidator(host_and_port), WithJsonSchema(place_schema(8687))]
 
 
 Level = Literal["trace", "debug", "info", "warning", "error"]
@@ -250,6 +261,9 @@ class ServiceModel(Section):
 
     listen: Listen = Field(default=ListenModel(), description="Where health and metrics answer.")
     log: LogModel = Field(default=LogModel(), description="What is logged, and how.")
+    webhooks: Hooks = Field(
+        default=HooksModel(), description="Where webhooks are taken, if any system has some."
+    )
 
 
 class Root(Section):

@@ -24,7 +24,6 @@ class NotYet:
 
 
 NOT_YET = (
-    NotYet(("systems", "*", "webhooks"), "webhooks", "Remove it: changes are polled."),
     NotYet(("systems", "*", "quota", "share"), "a share of the quota", "Use calls_per_second."),
     NotYet(("systems", "*", "quota", "reserve"), "a reserve of the quota", "Use calls_per_second."),
     NotYet(("kinds", "*", "systems", "*", "object"), "several objects for a kind", "Name one.", lists=True),

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, Secret, SecretStr
 
-from syncd.config.models import ListenModel, LogModel
+from syncd.config.models import ServiceModel
 from syncd.config.places import Places
 from syncd.config.problems import Problem
 from syncd.core.fieldmap import Direction, Drift
@@ -47,10 +47,23 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """How webhooks are taken: `rate` a second and source address, at most `max_bytes` each.
+
+    `tolerance` in seconds is how long a delivery is known again; the connector has it too.
+    """
+
+    rate: float
+    max_bytes: int
+    tolerance: float
+
+
+@dataclass(frozen=True, slots=True)
 class SystemSettings:
     """A remote. `poll` and `sweep` in seconds; `guard` is compare, read, none, or None: the connector's best.
 
     `section` holds the connector's own settings with secrets resolved, as its factory takes them.
+    `webhooks` is None where none are taken.
     """
 
     name: str
@@ -60,6 +73,7 @@ class SystemSettings:
     guard: str | None
     poll: float
     sweep: float
+    webhooks: WebhookSettings | None
 
     def connector_settings(self) -> dict[str, Any]:
         """The connector's own settings, secrets in clear: hand them to the factory and to nobody else."""
@@ -128,10 +142,12 @@ class KindSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    """The daemon: where it listens and how it logs."""
+    """The daemon: where health and webhooks are listened for, and how it logs."""
 
     host: str
     port: int
+    hooks_host: str
+    hooks_port: int
     log_level: str
     log_json: bool
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, Secret
 
-from syncd.config.models import KindSystemModel, SystemModel
+from syncd.config.models import KindSystemModel, SystemModel, WebhooksModel
 from syncd.config.places import Report
 from syncd.config.problems import Path, did_you_mean
-from syncd.config.settings import ConnectorOptions, SystemSettings
+from syncd.config.settings import ConnectorOptions, SystemSettings, WebhookSettings
 from syncd.config.validate import check
 
 POLL = 30.0
@@ -34,9 +34,26 @@ def check_system(
         hint = did_you_mean(connector, connectors) or "No connector is installed."
         report.value(("systems", name, "connector"), f'there is no connector "{connector}"', hint)
         return None
-    own = own_settings(data, SystemModel)
-    check_own(connectors[connector].options, SystemModel, own, ("systems", name), report)
+    options = connectors[connector].options
+    own = own_of_system(data)
+    if "webhooks" in own and not takes_webhooks(options):
+        del own["webhooks"]
+        said = f'the connector "{connector}" takes no webhooks'
+        report.key(("systems", name, "webhooks"), said, "Remove it: changes are polled.")
+    check_own(options, SystemModel, own, ("systems", name), report)
     return connectors[connector]
+
+
+def takes_webhooks(options: type[BaseModel]) -> bool:
+    """Whether a connector has words of its own for webhooks, be they none."""
+    return "webhooks" in options.model_fields or options.model_config.get("extra") == "allow"
+
+
+def own_of_system(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What belongs to the connector of a system's section, its own words under `webhooks` too."""
+    own = own_settings(data, SystemModel)
+    hooks = data.get("webhooks")
+    return {**own, "webhooks": own_settings(hooks, WebhooksModel)} if isinstance(hooks, dict) else own
 
 
 def own_settings(data: Mapping[str, Any], common: type[BaseModel]) -> dict[str, Any]:
@@ -61,14 +78,18 @@ def check_own(
 
 def system_settings(name: str, model: SystemModel, data: Mapping[str, Any]) -> SystemSettings:
     """The settings of a system without problems."""
+    own, hooks = own_of_system(data), model.webhooks
+    if hooks is not None:
+        own["webhooks"] |= {"tolerance": hooks.tolerance}
     return SystemSettings(
         name,
         model.connector,
-        Secret(own_settings(data, SystemModel)),
+        Secret(own),
         model.quota.calls_per_second,
         model.guard,
         model.poll or POLL,
         model.sweep or SWEEP,
+        None if hooks is None else WebhookSettings(hooks.rate, hooks.max_bytes, hooks.tolerance),
     )
 
 

@@ -32,10 +32,22 @@ class SqlObject(BaseModel):
     archive_field: str | None = None
 
 
+class HookOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    secret: SecretStr
+    tolerance: float = 300.0
+
+
+class HookedOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    webhooks: HookOptions | None = None
+
+
 class Anything(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+HOOKED = ConnectorOptions(HookedOptions, SqlObject)
 CONNECTORS = {
     "sql": ConnectorOptions(SqlOptions, SqlObject, archives="archive_field"),
     "salesforce": ConnectorOptions(Anything, Anything),

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from syncd.config import InvalidConfig, load
+from syncd.config.settings import WebhookSettings
 from syncd.core.errors import ConfigError
 from syncd.core.fieldmap import Direction, Drift
-from tests.support.config import CANARY, CONNECTORS, ENV, SOUND, changed, load_text, problems_of
+from tests.support.config import CANARY, CONNECTORS, ENV, HOOKED, SOUND, changed, load_text, problems_of
 
 EXAMPLE = Path(__file__).parent.parent / "cases" / "config" / "example.yaml"
 
@@ -207,9 +208,24 @@ def test_the_example_of_the_design_says_exactly_what_is_not_yet_built() -> None:
     assert [(problem.line, problem.path, problem.message) for problem in caught.value.problems] == [
         (4, "systems.sales.quota.share", "not yet: a share of the quota"),
         (4, "systems.sales.quota.reserve", "not yet: a reserve of the quota"),
-        (5, "systems.marketing.webhooks", "not yet: webhooks"),
         (18, "kinds.contact.systems.sales.object", "not yet: several objects for a kind"),
         (18, "kinds.contact.systems.sales.where", "not yet: a filter on records"),
         (19, "kinds.contact.systems.marketing.fields.company.association", "not yet: associations"),
         (22, "kinds.contact.brakes.update", "not yet: a brake on updates"),
     ]
+
+
+def test_webhooks_are_shared_by_syncd_and_the_connector(tmp_path: Path) -> None:
+    words = 'webhooks: {secret: "${env:TOKEN}", rate: 5, max_bytes: 2_000, tolerance: 1m}'
+    text = SOUND.replace('{connector: sql, url: "${env:URL}"}', f"{{connector: crm, {words}}}", 1)
+    file = tmp_path / "syncd.yaml"
+    file.write_text(text + "service: {webhooks: '0.0.0.0:9001'}\n", encoding="utf-8")
+    connectors = {**CONNECTORS, "crm": HOOKED}
+    settings = load(file, connectors, ENV)
+    assert settings.systems["sales"].webhooks == WebhookSettings(5.0, 2000, 60.0)
+    assert settings.systems["sales"].connector_settings() == {
+        "webhooks": {"secret": CANARY, "tolerance": 60.0}
+    }
+    assert settings.systems["erp"].webhooks is None
+    assert (settings.service.hooks_host, settings.service.hooks_port) == ("0.0.0.0", 9001)
+    assert load(file, connectors, {**ENV, "TOKEN": "another"}).config_hash == settings.config_hash

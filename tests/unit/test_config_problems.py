@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.config import SOUND, changed, problems_of
+from syncd.config import InvalidConfig, load
+from tests.support.config import CONNECTORS, ENV, HOOKED, SOUND, changed, problems_of
 
 RULES = "    conflicts: [{}]\n"
 PLACES = "Write ${env:NAME} for a variable, ${file:PATH} for a file, $${ for the characters themselves."
@@ -294,7 +295,6 @@ def test_a_policy_of_archiving_needs_systems_that_can(tmp_path: Path) -> None:
         (changed("object: people,", "object: [people, leads],"), "15:13", "several objects for a kind"),
         (changed("object: people,", "object: people, where: x,"), "15:29", "a filter on records"),
         (changed("name: nm", "name: {association: names}"), "15:58", "associations"),
-        (changed("connector: sql,", "connector: sql, webhooks: {},"), "2:27", "webhooks"),
         (changed("connector: sql,", "connector: sql, quota: {share: 4%},"), "2:35", "a share of the quota"),
         (
             changed("connector: sql,", "connector: sql, quota: {reserve: 4%},"),
@@ -311,3 +311,25 @@ def test_what_is_not_built_is_refused(tmp_path: Path, text: str, where: str, wha
     assert not others
     assert problem.startswith(f"syncd.yaml:{where}: ")
     assert f": not yet: {what}. " in problem
+
+
+WEBHOOKS = [
+    ('{connector: sql, webhooks: {}, url: "${env:URL}"}', "2:27", 'the connector "sql" takes no webhooks'),
+    ("{connector: crm, webhooks: {secret: plain}}", "2:46", "a secret is written in clear"),
+    ('{connector: crm, webhooks: {secret: "${env:TOKEN}", rate: 0}}', "2:68", "must be at least 1"),
+    ('{connector: crm, webhooks: {secret: "${env:TOKEN}", tolernce: 5m}}', "2:62", 'unknown key "tolernce"'),
+    ("{connector: crm, webhooks: {}}", "2:27", '"secret" is missing'),
+    ("{connector: crm, webhooks: yes please}", "2:37", "must be a mapping"),
+]
+
+
+@pytest.mark.parametrize(("section", "where", "what"), WEBHOOKS)
+def test_what_webhooks_may_say(tmp_path: Path, section: str, where: str, what: str) -> None:
+    (tmp_path / "syncd.yaml").write_text(
+        SOUND.replace('{connector: sql, url: "${env:URL}"}', section, 1), encoding="utf-8"
+    )
+    with pytest.raises(InvalidConfig) as caught:
+        load(tmp_path / "syncd.yaml", {**CONNECTORS, "crm": HOOKED}, ENV)
+    (problem,) = str(caught.value).replace(f"{tmp_path}/", "").splitlines()
+    assert problem.startswith(f"syncd.yaml:{where}: "), problem
+    assert what in problem

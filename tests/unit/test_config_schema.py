@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from connectors.base import FieldInfo, ObjectInfo, Schema
 from syncd.config import check_schema, init_template, json_schema, load, with_schemas
-from tests.support.config import CONNECTORS, SOUND, changed, load_text, problems_of
+from tests.support.config import CONNECTORS, HOOKED, SOUND, changed, load_text, problems_of
 
 
 def described(**objects: list[FieldInfo]) -> Schema:
@@ -203,3 +203,15 @@ def test_the_json_schema_judges_files(text: str, sound: bool) -> None:
     Draft202012Validator.check_schema(schema)
     data = YAML(typ="safe", pure=True).load(text)
     assert (not list(Draft202012Validator(schema).iter_errors(data))) is sound
+
+
+@pytest.mark.parametrize(
+    ("hooks", "fits"),
+    [({"secret": "x", "rate": 5}, True), ({"rate": 5}, False), ({"secret": "x", "wrong": 1}, False)],
+)
+def test_webhooks_of_a_connector_and_of_syncd_stand_in_one_section(hooks: dict[str, Any], fits: bool) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    tree = YAML(typ="safe").load(SOUND)
+    tree["systems"]["sales"] = {"connector": "crm", "webhooks": hooks}
+    schema = json_schema({**CONNECTORS, "crm": HOOKED})
+    assert jsonschema.Draft202012Validator(schema).is_valid(tree) is fits
