@@ -35,12 +35,16 @@ class Against(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """The outcome of a delete: `spread` is what the other systems are to do, None for nothing."""
+    """The outcome of a delete: `spread` is what the other systems are to do, None for nothing.
+
+    `settled` says that an open question about the record itself ended: all sides say the same now.
+    """
 
     record: Record
     link: Link
     spread: Policy | None
     clash: Clash | None = None
+    settled: bool = False
 
 
 def see_delete(
@@ -73,7 +77,7 @@ def see_delete(
         return _contested(record, gone, against, event)
     why = "the delete wins over edits that it had not seen"
     clash = _clash(record, link.system, why, event, winner=1) if unseen else None
-    return Deleted(replace(record, deleted=True, version=record.version + 1), gone, policy, clash)
+    return Deleted(decide(record, delete=True), gone, policy, clash, settled=RECORD in record.contests)
 
 
 def unseen_edits(record: Record, link: Link, fmap: FieldMap) -> list[str]:
@@ -95,9 +99,17 @@ def _contested(record: Record, gone: Link, against: Against, event: int) -> Dele
     return Deleted(open_question(record, gone.system, event), gone, None, asked)
 
 
-def see_edit_of_deleted(
-    record: Record, link: Link, against: Against, *, event: int
-) -> tuple[Record, Clash]:
+def see_restored(record: Record, system: str) -> Record:
+    """A remote's copy is back: who deleted it takes that back, which ends a question about the record."""
+    question = record.contests.get(RECORD)
+    if question is not None and any(c.system == system for c in question.candidates if c.value == DELETE):
+        return decide(record, delete=False)
+    if record.deleted:
+        return replace(record, deleted=False, version=record.version + 1)
+    return record
+
+
+def see_edit_of_deleted(record: Record, link: Link, against: Against, *, event: int) -> tuple[Record, Clash]:
     """A remote edited its copy before our delete reached it."""
     if against is Against.DELETE_WINS:
         return record, _clash(record, ELSEWHERE, "the delete wins over a later edit", event, winner=1)

@@ -12,6 +12,7 @@ from syncd.cli.asking import request, with_store
 from syncd.cli.common import FINE, PROBLEMS, Call, ConfigOption, JsonOption, call_of, when
 from syncd.cli.tables import brief, counted, ids, table
 from syncd.store import views
+from syncd.store.queues import closed_why
 
 app = typer.Typer()
 Number = Annotated[int, typer.Argument(metavar="N", help="The conflict's number.")]
@@ -74,8 +75,12 @@ def decide(
     if (candidate is None) == (value is None):
         raise typer.BadParameter("say either --candidate or --value")
     found = with_store(call, lambda store: views.conflict(store, number))
-    if found is None or found["state"] != "open":
-        typer.echo(f"there is no open conflict {number}; `syncd conflicts` lists them", err=True)
+    if found is None:
+        typer.echo(f"there is no conflict {number}; `syncd conflicts` lists them", err=True)
+        raise typer.Exit(PROBLEMS)
+    if found["state"] != "open":
+        rule = (found["verdict"] or {}).get("rule")
+        typer.echo(closed_why(number, found["state"], rule), err=True)
         raise typer.Exit(PROBLEMS)
     args: dict[str, Any] = {"conflict": number, "saw": [c["version"] for c in found["candidates"]]}
     if candidate is not None:

@@ -97,6 +97,7 @@ class Batch:
     cascaded: set[str] = field(default_factory=set)
     detached: set[int] = field(default_factory=set)
     revived: set[int] = field(default_factory=set)
+    parted: set[int] = field(default_factory=set)
     readable: set[str] = field(default_factory=set)
     applied: int = 0
     dropped: int = 0

@@ -70,10 +70,13 @@ class Commands:
 
     async def _decide(self, tx: Tx, args: Mapping[str, Any]) -> Done:
         """`conflict`, and `candidate` (an index) or `value`; `saw` are the versions that were shown."""
-        sql = "select record_id, field, state, candidates from conflicts where conflict = $1"
+        sql = "select record_id, field, state, candidates, verdict from conflicts where conflict = $1"
         row = await tx.fetchrow(sql, args["conflict"])
-        if row is None or row["state"] != "open":
-            return False, "there is no open conflict of that number; `syncd conflicts` lists them"
+        if row is None:
+            return False, "there is no conflict of that number; `syncd conflicts` lists them"
+        if row["state"] != "open":
+            rule = orjson.loads(row["verdict"] or b"{}").get("rule")
+            return False, queues.closed_why(args["conflict"], row["state"], rule)
         candidates = orjson.loads(row["candidates"])
         record = (await load_records(tx, [row["record_id"]]))[row["record_id"]]
         if record.kind not in self.world.kinds:
@@ -200,6 +203,7 @@ class Commands:
         names = self.world.streams[stream].names
         blank = orjson.dumps([{"$": "absent"}] * len(names.fields))
         await tx.execute(sql, ids, stream, names.layout, blank)
+        await queues.close_if_gone(tx, ids)
 
     async def _end_brake(self, tx: Tx, number: int, how: str) -> Any:
         sql = """update brakes set ended = $2, verdict = $3 where brake = $1 and ended is null

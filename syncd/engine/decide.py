@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from conflict.deletes import DELETE, KEEP, RECORD, Policy, see_delete, see_edit_of_deleted
+from conflict.deletes import DELETE, KEEP, RECORD, Policy, see_delete, see_edit_of_deleted, see_restored
 from conflict.link import Gate, gate, see
 from conflict.suspects import joined, overwritten, suspects
 from syncd.core.nouns import Change, LinkState, Op
@@ -119,11 +119,10 @@ def _suspected(world: World, stream: Stream, item: Incoming) -> Mapping[str, Any
 
 def _apply(world: World, batch: Batch, item: Incoming, record: Record, link: Link) -> None:
     kind = world.kind_of(batch.stream)
-    if link.state is LinkState.GONE:
+    back = link.state is LinkState.GONE
+    if back:
         link, record = _restored(batch, link, record)
-    outcome = see(
-        record, link, item.change, batch.stream.map, kind.book, refs=batch.refs, event=batch.event
-    )
+    outcome = see(record, link, item.change, batch.stream.map, kind.book, refs=batch.refs, event=batch.event)
     batch.applied += 1
     if record.deleted and outcome.changed:
         alive, clash = see_edit_of_deleted(outcome.record, outcome.link, kind.against, event=batch.event)
@@ -136,16 +135,18 @@ def _apply(world: World, batch: Batch, item: Incoming, record: Record, link: Lin
         batch.readable.add(link.remote_id)
     notes(batch, item, outcome.unreadable, record.record_id)
     waiting(world, batch, item, outcome.waiting)
-    spread(world, batch, outcome.record, changed=bool(outcome.changed), owes=outcome.owes)
+    spread(world, batch, outcome.record, changed=bool(outcome.changed), owes=outcome.owes or back)
 
 
 def _restored(batch: Batch, link: Link, record: Record) -> tuple[Link, Record]:
     """The same link returns; what we deleted elsewhere in consequence may be made anew."""
-    if record.deleted:
-        record = replace(record, deleted=False, version=record.version + 1)
-        batch.changes.setdefault((record.record_id, record.version), {})[RECORD] = KEEP
+    alive = see_restored(record, link.system)
+    if alive is not record:
+        batch.changes.setdefault((record.record_id, alive.version), {})[RECORD] = KEEP
+    if RECORD in record.contests and RECORD not in alive.contests:
+        batch.closed.append((record.record_id, RECORD))
     batch.revived.add(record.record_id)
-    return replace(link, state=LinkState.LIVE, gone_by=None), record
+    return replace(link, state=LinkState.LIVE, gone_by=None), alive
 
 
 def _deleted(world: World, batch: Batch, item: Incoming, record: Record, link: Link) -> None:
@@ -172,6 +173,10 @@ def _deleted(world: World, batch: Batch, item: Incoming, record: Record, link: L
         batch.changes.setdefault((record.record_id, outcome.record.version), {})[RECORD] = DELETE
     if outcome.clash is not None:
         batch.clashes.append((record.record_id, outcome.clash))
+    if outcome.settled:
+        batch.closed.append((record.record_id, RECORD))
+    if record.contests:
+        batch.parted.add(record.record_id)
     if outcome.spread is Policy.UNLINK:
         batch.detached.add(record.record_id)
     elif outcome.spread is not None:
@@ -188,9 +193,7 @@ def spread(world: World, batch: Batch, record: Record, *, changed: bool, owes: b
             batch.behind.add((stream.id, record.record_id))
 
 
-def notes(
-    batch: Batch, item: Incoming, unreadable: list[tuple[str, str]], record_id: int | None
-) -> None:
+def notes(batch: Batch, item: Incoming, unreadable: list[tuple[str, str]], record_id: int | None) -> None:
     """List values that cannot be read; the rest of the record flows."""
     for name, reason in unreadable:
         message = f"{reason}; mend it in {batch.stream.system}, or change the field's type or transform"

@@ -32,8 +32,10 @@ async def save(tx: Tx, world: World, batch: Batch) -> None:
     await update_links(tx, batch.stream.names, [x for x in links if x.remote_id in batch.moved_links])
     await _save_keys(tx, world.kind_of(batch.stream), batch)
     await _save_revived(tx, world, batch)
+    await queues.reopen_conflicts(tx, batch.revived)
     await queues.note_clashes(tx, world.store, world.config, batch.clashes)
     await queues.close_conflicts(tx, batch.closed)
+    await queues.close_if_gone(tx, batch.parted)
     if batch.readable and batch.stream.id in world.parked:
         await queues.unpark_reads(tx, batch.stream.id, batch.readable)
     born = [x for x in links if x.remote_id in batch.new_links]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from syncd.engine.push import Todo
 
 TRIES_BEFORE_PARKING = 5
+_REMOVES = (PushOp.DELETE, PushOp.ARCHIVE)
 
 
 @dataclass(slots=True)
@@ -89,9 +90,7 @@ async def settle(
     return out.accepted
 
 
-def _one(
-    world: World, stream: Stream, send: Send, out: Settlement, todo: Todo, result: PushResult
-) -> None:
+def _one(world: World, stream: Stream, send: Send, out: Settlement, todo: Todo, result: PushResult) -> None:
     match result:
         case Accepted():
             _accepted(stream, out, todo, result)
@@ -113,7 +112,7 @@ def _accepted(stream: Stream, out: Settlement, todo: Todo, answer: Accepted) -> 
     out.done += todo.outbox
     out.accepted += 1
     out.through.append(todo)
-    if todo.op in (PushOp.DELETE, PushOp.ARCHIVE):
+    if todo.op in _REMOVES:
         if todo.link is not None:
             gone = replace(todo.link, state=LinkState.GONE, gone_by="us", evidence=out.evidence)
             out.links.append(gone)
@@ -259,6 +258,8 @@ async def _save(tx: Tx, world: World, stream: Stream, send: Send, out: Settlemen
     await _insert_links(tx, stream, out)
     await update_links(tx, stream.names, out.links)
     await update_records(tx, out.records)
+    parted = [t.record.record_id for t in out.through if t.op in _REMOVES and t.record.contests]
+    await queues.close_if_gone(tx, parted)
     await hold(tx, world, stream.id, out.evidence, out.holds)
     await park_notes(tx, world, stream.id, out.notes)
     if out.through and stream.id in world.parked:

@@ -13,6 +13,9 @@ import orjson
 from syncd.core.nouns import Candidate, Clash
 from syncd.store.store import Conn, Store, Tx
 
+GONE = "gone"
+"""The `rule` in the verdict of a conflict that was closed because no system holds the record any more."""
+
 
 async def add_outbox(
     tx: Tx, store: Store, behind: Iterable[tuple[int, int]], *, approved: bool = False
@@ -194,3 +197,31 @@ async def close_conflicts(tx: Tx, closed: Sequence[tuple[int, str]]) -> None:
         from unnest($1::bigint[], $2::text[]) as u(record_id, field)
         where c.record_id = u.record_id and c.field = u.field and c.state = 'open'"""
         await tx.execute(sql, [record for record, _ in closed], [field for _, field in closed])
+
+
+async def close_if_gone(tx: Tx, records: Collection[int]) -> None:
+    """Close the open conflicts of those records that no system holds any more: nobody could be told.
+
+    Their values stay listed. The field stays frozen in the record, for a restore; see `reopen_conflicts`.
+    """
+    if records:
+        sql = """update conflicts c set state = 'closed', closed = now(), verdict = $2
+        where c.record_id = any($1::bigint[]) and c.state = 'open' and not exists
+        (select from links l where l.record_id = c.record_id and l.state in ('live', 'out_of_scope'))"""
+        await tx.execute(sql, list(records), orjson.dumps({"rule": GONE}))
+
+
+async def reopen_conflicts(tx: Tx, records: Collection[int]) -> None:
+    """Ask again what was closed only because the record was gone: it is back."""
+    if records:
+        sql = """update conflicts set state = 'open', closed = null, verdict = null
+        where record_id = any($1::bigint[]) and state = 'closed' and verdict->>'rule' = $2"""
+        await tx.execute(sql, list(records), GONE)
+
+
+def closed_why(number: int, state: str, rule: str | None) -> str:
+    """Why a conflict takes no verdict. `rule` is that of the verdict it has."""
+    if rule == GONE:
+        return f"conflict {number} is closed: no system holds its record any more, so none could be told"
+    done = "was decided already" if state == "decided" else "closed itself: all sides agreed"
+    return f"conflict {number} {done}; `syncd conflicts` lists those that are open"

@@ -258,7 +258,8 @@ class WaitOut(SQLModel, table=True):
 
 
 class ConflictRow(SQLModel, table=True):
-    """A clash as a person sees it. `state`: open, decided (by a rule or a person), closed (by agreement).
+    """A clash as a person sees it. `state`: open, decided (by a rule or a person), closed (by agreement, or
+    with the verdict `gone` because no system holds the record any more).
 
     `field` is empty for the record itself (edit against delete). `candidates` is a list of
     {value, system, time, event, version}; `verdict` says which one stands and by what.
