@@ -65,6 +65,8 @@ def as_data(story: Story, found: list[Explanation]) -> dict[str, Any]:
         "version": record.version,
         "deleted": record.deleted,
         "life": life(story),
+        "history_from": story.kept.history,
+        "journal_from": story.kept.journal,
         "fields": [one.as_dict() for one in found],
         "parked": story.parked,
     }

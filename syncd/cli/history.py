@@ -37,6 +37,7 @@ def as_data(story: Story) -> dict[str, Any]:
         "record_id": record.record_id,
         "deleted": record.deleted,
         "fields": dict(record.fields),
+        "history_from": story.kept.history,
         "versions": [asdict(version) for version in story.versions],
         "decisions": [asdict(decision) for decision in story.decisions],
     }
@@ -48,6 +49,10 @@ def _text(story: Story) -> Group:
     columns = ("version", "when", "by", "event", "what", "before", "after")
     rows = [row for version in story.versions for row in _rows(version)]
     parts: list[Any] = [shown(heading(story)), table("", *columns, rows=rows, numbers=("version", "event"))]
+    if story.pruned and story.kept.history is not None:
+        parts.append(
+            f"complete from {moment(story.kept.history)} on; of what was before, only what still stood then"
+        )
     if story.decisions:
         told = [_decided(decision) for decision in story.decisions]
         columns = ("conflict", "opened", "field", "state", "candidates", "why", "ended")
@@ -67,7 +72,8 @@ def _line(version: Version, name: str) -> tuple[str, str, str]:
     after = version.changes[name]
     if name == ITSELF:
         return ("the record", "", "deleted" if after == "delete" else "kept, or back")
-    return (name, brief(version.before[name]) if name in version.before else "-", brief(after))
+    unknown = "-" if version.before_known else "?"
+    return (name, brief(version.before[name]) if name in version.before else unknown, brief(after))
 
 
 def _decided(decision: Decision) -> tuple[Any, ...]:

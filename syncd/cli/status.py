@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +28,7 @@ class Status:
     kinds: list[KindView]
     holder: Holder
     daemon: dict[str, Any] | None
+    store_bytes: int
 
     def waits_for_a_person(self) -> bool:
         """Whether something does not go on by itself."""
@@ -68,23 +69,21 @@ def status(
     async def look(store: Store) -> Status:
         streams = [s for s in await views.streams(store) if s.system in settings.systems]
         kinds, holder = await views.kinds(store), await views.holder(store)
-        return Status(streams, kinds, holder, await ask_daemon(settings) if holder.runs else None)
+        daemon = await ask_daemon(settings) if holder.runs else None
+        return Status(streams, kinds, holder, daemon, await views.size(store))
 
     found = with_store(call, look)
-    found = Status([s for s in found.streams if system in (None, s.system)], *_rest(found))
+    found = replace(found, streams=[s for s in found.streams if system in (None, s.system)])
     call.show(_data(found), _text(found))
     troubled = found.waits_for_a_person() or any(True for _ in found.troubles())
     raise typer.Exit(PROBLEMS if troubled else FINE)
-
-
-def _rest(found: Status) -> tuple[list[KindView], Holder, dict[str, Any] | None]:
-    return found.kinds, found.holder, found.daemon
 
 
 def _data(found: Status) -> dict[str, Any]:
     return {
         "streams": [asdict(stream) for stream in found.streams],
         "kinds": [asdict(kind) for kind in found.kinds],
+        "store_bytes": found.store_bytes,
         "daemon": {"runs": found.holder.runs, "holder": found.holder.holder, "says": found.daemon},
         "troubles": list(found.troubles()),
     }
@@ -103,7 +102,8 @@ def _text(found: Status) -> Any:
     kind_rows = [(k.kind, k.records, k.deleted, k.conflicts) for k in found.kinds]
     counts = ("records", "deleted", "conflicts")
     kinds = table("", "kind", *counts, rows=kind_rows, numbers=counts)
-    return Group(_of_daemon(found), streams, kinds, *[shown(trouble) for trouble in found.troubles()])
+    size = f"the store takes {found.store_bytes / 1_000_000:,.0f} MB"
+    return Group(_of_daemon(found), streams, kinds, size, *[shown(trouble) for trouble in found.troubles()])
 
 
 def _row(stream: StreamView, now: datetime) -> tuple[Any, ...]:

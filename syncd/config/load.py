@@ -21,7 +21,13 @@ from syncd.config.places import Report, in_order
 from syncd.config.plainsecrets import find_plain
 from syncd.config.problems import InvalidConfig
 from syncd.config.secrets import Resolver, scrubbed
-from syncd.config.settings import ConnectorOptions, ServiceSettings, Settings, StoreSettings
+from syncd.config.settings import (
+    ConnectorOptions,
+    RetentionSettings,
+    ServiceSettings,
+    Settings,
+    StoreSettings,
+)
 from syncd.config.systems import check_objects, check_system, system_settings
 from syncd.config.validate import check, salvage
 
@@ -97,6 +103,7 @@ class Work:
             store=StoreSettings(None if root.store == "embedded" else SecretStr(root.store)),
             state_dir=folder / FilePath(root.state).expanduser(),
             systems=systems,
+            retention=RetentionSettings(**root.retention.model_dump()),
             kinds={name: kind_settings(draft, systems) for name, draft in self.drafts.items()},
             service=ServiceSettings.of(root.service),
             config_hash=config_hash(root, written),

@@ -16,6 +16,7 @@ from pydantic import (
 
 from syncd.config.units import (
     DURATION_SCHEMA,
+    Age,
     Create,
     Duration,
     FieldName,
@@ -57,7 +58,6 @@ class QuotaModel(Section):
     calls_per_second: float | None = Field(default=None, gt=0, description="Calls per second, at most.")
 
 
-class SystemModel(Open):
 class WebhooksModel(Open):
     """How a system's webhooks are taken. Keys beside these belong to its connector."""
 
@@ -70,6 +70,7 @@ class WebhooksModel(Open):
     )
 
 
+class SystemModel(Open):
     """A remote and how to reach it. Keys beside these belong to its connector."""
 
     connector: str = Field(description="The vendor's connector; `syncd connectors` lists those installed.")
@@ -219,7 +220,6 @@ def host_and_port(value: Any) -> Any:
     return value
 
 
-class ListenModel(Section):
 def place_schema(port: int) -> dict[str, Any]:
     """`host:port`, or both apart."""
     parts = {
@@ -230,6 +230,7 @@ def place_schema(port: int) -> dict[str, Any]:
     return {"anyOf": [text, {"type": "object", "additionalProperties": False, "properties": parts}]}
 
 
+class ListenModel(Section):
     """Where /healthz, /readyz and /metrics answer."""
 
     host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
@@ -260,10 +261,38 @@ class ServiceModel(Section):
     """The daemon itself."""
 
     listen: Listen = Field(default=ListenModel(), description="Where health and metrics answer.")
-    log: LogModel = Field(default=LogModel(), description="What is logged, and how.")
     webhooks: Hooks = Field(
         default=HooksModel(), description="Where webhooks are taken, if any system has some."
     )
+    log: LogModel = Field(default=LogModel(), description="What is logged, and how.")
+
+
+class RetentionModel(Section):
+    """How long the store keeps what is over. What is open, due or waits for a person stays for ever."""
+
+    journal: Duration = Field(default="30d", validate_default=True, description="What came in, as it came.")
+    history: Age = Field(
+        default="365d",
+        validate_default=True,
+        description="Versions of records, decided conflicts; of each field the last value before that stays.",
+    )
+    commands: Duration = Field(
+        default="30d", validate_default=True, description="What people asked the daemon, once done."
+    )
+    tombstones: Age = Field(
+        default="365d",
+        validate_default=True,
+        description="Records deleted everywhere, with their history; not shorter than the journal.",
+    )
+
+    @model_validator(mode="after")
+    def outliving(self) -> Self:
+        if self.tombstones is not None and self.tombstones < self.journal:
+            raise ValueError(
+                "keeps tombstones for a shorter time than the journal: what it holds could bring the dead "
+                "back; raise tombstones, or lower journal"
+            )
+        return self
 
 
 class Root(Section):
@@ -277,4 +306,7 @@ class Root(Section):
     )
     systems: dict[SystemName, SystemModel] = Field(min_length=1, description="The remotes, by name.")
     kinds: dict[KindName, KindModel] = Field(min_length=1, description="What is kept the same.")
+    retention: RetentionModel = Field(
+        default_factory=RetentionModel, description="How long the past is kept."
+    )
     service: ServiceModel = Field(default=ServiceModel(), description="The daemon itself.")

@@ -152,8 +152,19 @@ class ServiceSettings:
     log_json: bool
 
     @classmethod
-    def of(cls, listen: ListenModel, log: LogModel) -> ServiceSettings:
-        return cls(listen.host, listen.port, log.level, log.json_)
+    def of(cls, model: ServiceModel) -> ServiceSettings:
+        listen, hooks, log = model.listen, model.webhooks, model.log
+        return cls(listen.host, listen.port, hooks.host, hooks.port, log.level, log.json_)
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """How long the store keeps what is over, in seconds; None: for ever."""
+
+    journal: float
+    history: float | None
+    commands: float
+    tombstones: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +179,7 @@ class Settings:
     state_dir: FilePath
     systems: Mapping[str, SystemSettings]
     kinds: Mapping[str, KindSettings]
+    retention: RetentionSettings
     service: ServiceSettings
     config_hash: str
     warnings: tuple[Problem, ...]

@@ -54,6 +54,11 @@ RULES = """\
 """
 
 TAIL = """
+retention:                   # how long what is over is kept: a duration, or forever
+  journal: 30d               # what came in, as it came
+  history: 365d              # versions and decided conflicts
+  tombstones: 365d           # records that are deleted everywhere
+
 service:
   listen: 127.0.0.1:8686     # /healthz, /readyz and /metrics
   log: {level: info, json: false}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, PlainValidator, StringConstraints, WithJsonSchema
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 DURATION = r"^(\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*)+$"
@@ -43,11 +43,26 @@ def word(value: Any) -> Any:
     return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
 
 
+def age(value: Any) -> float | None:
+    """A duration, or None for the word `forever`."""
+    try:
+        return None if value == "forever" else seconds(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or forever") from None
+
+
 DURATION_SCHEMA = {
     "anyOf": [{"type": "string", "pattern": DURATION}, {"type": "number", "exclusiveMinimum": 0}]
 }
 Duration = Annotated[float, BeforeValidator(seconds), WithJsonSchema(DURATION_SCHEMA)]
 """Seconds."""
+
+Age = Annotated[
+    float | None,
+    PlainValidator(age),
+    WithJsonSchema({"anyOf": [*DURATION_SCHEMA["anyOf"], {"const": "forever"}]}),
+]
+"""Seconds, or None: for ever."""
 
 Share = Annotated[
     float,

@@ -19,6 +19,7 @@ from syncd.engine.inbox import Inbox
 from syncd.engine.intake import Intake
 from syncd.engine.push import Pusher
 from syncd.engine.recover import recover
+from syncd.engine.retention import Pruner
 from syncd.engine.supervise import Loop, supervise
 from syncd.engine.sweep import Sweeper
 from syncd.engine.world import Stream, World
@@ -91,7 +92,11 @@ class Engine:
     # -- the loops -----------------------------------------------------------------------------------
 
     def _make_loops(self) -> list[Loop]:
-        loops = [Loop("commands", Commands(self.world).work, self._look_again)]
+        pruner = Pruner(self.world, self._settings.retention)
+        loops = [
+            Loop("commands", Commands(self.world).work, self._look_again),
+            Loop("prune", pruner.work, pruner.wait),
+        ]
         for kind in in_order(self.world.kinds):
             for stream in self._awake(kind.streams):
                 loops += self._stream_loops(stream)

@@ -136,6 +136,7 @@ class World:
     in the inbox; `refetch` the ids that are to be read again. `retrying` are creates whose answer was lost
     and that are made once more under the same id of our choice: until then they are open. `asleep` are
     streams whose system cannot be used yet: what they are owed queues up, and nothing of theirs runs.
+    `pruned` counts the rows that retention removed, by table.
     """
 
     store: Store
@@ -160,6 +161,7 @@ class World:
     parked: set[int] = field(default_factory=set)
     tries: dict[tuple[int, int], int] = field(default_factory=dict)
     asleep: set[int] = field(default_factory=set)
+    pruned: dict[str, int] = field(default_factory=dict)
 
     def key_of(self, record_id: int) -> str:
         """The key of a record that a create leaves in the remote.

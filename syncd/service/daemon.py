@@ -83,6 +83,7 @@ class Daemon:
         world = await self.service.world()
         if self.world is not None:
             world.counters.update(self.world.counters)
+            world.pruned.update(self.world.pruned)
         self.world = world
         engine = Engine(world, self.service.settings, self.service.keepers, drain_seconds=DRAIN_SECONDS)
         self.engine = engine

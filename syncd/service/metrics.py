@@ -111,6 +111,10 @@ def _of_process(daemon: Daemon) -> Iterator[Family]:
         failing.add_metric((health.name,), health.failures)
     yield failing
     store = daemon.service.store
+    pruned = CounterMetricFamily("syncd_rows_pruned", "Rows that retention removed.", labels=("table",))
+    for table, rows in (daemon.world.pruned if daemon.world is not None else {}).items():
+        pruned.add_metric((table,), rows)
+    yield pruned
     yield CounterMetricFamily("syncd_store_statements", "Statements sent to the store.", store.statements)
     yield GaugeMetricFamily("syncd_lease_left_seconds", "Time that the lease is ours.", store.lease_left())
     info = GaugeMetricFamily("syncd_info", "The running version.", labels=("version",))

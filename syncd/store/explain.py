@@ -79,7 +79,12 @@ def explain(story: Story, name: str, maps: Mapping[str, FieldMap]) -> Explanatio
 def life(story: Story) -> list[str]:
     """What happened to the record itself: its birth, deletes, returns, and conflicts about it."""
     said = []
-    if story.versions:
+    if story.pruned and story.kept.history is not None:
+        said.append(
+            f"Its history is kept from {moment(story.kept.history)} on; of what was before, only what still "
+            "stood then."
+        )
+    if story.versions and not (story.pruned and story.versions[0].version > 1):
         first = story.versions[0]
         said.append(f"It was made of what {first.system} said on {moment(first.at)}.")
     for version in story.versions:
@@ -104,6 +109,9 @@ def _origin(story: Story, name: str) -> str:
     clock = f", at {moment(stamp.time)} by its own clock" if stamp.time is not None else ""
     how = f" It came by {DOORS.get(came.source, came.source)}" if came and came.source else ""
     told = f"{how} on {moment(came.seen_at)} (event {came.event})." if came and how and came.seen_at else ""
+    begins = story.kept.journal
+    if came and not how and came.event and begins is not None and came.at < begins:
+        told = f" How it came is not known any more: the journal begins on {moment(begins)}."
     return f"{stamp.system} said so{clock} (version {stamp.version}).{told}"
 
 

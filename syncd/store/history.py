@@ -15,6 +15,7 @@ import orjson
 from syncd.core.errors import SyncdError
 from syncd.core.nouns import Value
 from syncd.core.state import Link, Record
+from syncd.store.prune import Kept, kept
 from syncd.store.rows import LINK_COLUMNS, LinkNames, link_from, load_records
 from syncd.store.store import Conn, Store
 
@@ -51,6 +52,9 @@ class NotFound(SyncdError):
 class Version:
     """One step. `before` holds what the changed fields had; a field that had nothing is not in it.
 
+    Of a step from before the history that is kept, others may have been pruned next to it: then
+    `before_known` is false, and `before` empty.
+
     `event` is the journal entry that brought it, `source` its door and `seen_at` its time; both are None
     for what a person or a rule said. `at` is when we wrote it down.
     """
@@ -65,6 +69,7 @@ class Version:
     source: str | None = None
     seen_at: datetime | None = None
     object: str | None = None
+    before_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +101,20 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """All that the store knows of one record."""
+    """All that the store knows of one record; `kept` says how far back that goes."""
 
     record: Record
     versions: Sequence[Version]
     decisions: Sequence[Decision] = ()
     copies: Sequence[Copy] = ()
     parked: Sequence[Mapping[str, Any]] = field(default=())
+    kept: Kept = field(default=Kept())
+
+    @property
+    def pruned(self) -> bool:
+        """Whether versions of it may be missing: one from before the history's beginning always stays."""
+        begins = self.kept.history
+        return begins is not None and bool(self.versions) and self.versions[0].at < begins
 
 
 async def find_record(store: Store, kind: str, ident: str) -> int:
@@ -129,26 +141,29 @@ async def load_story(store: Store, kind: str, record_id: int) -> Story:
     """Everything about a record. Raises `NotFound` also where it is of another kind."""
     async with store.read() as con:
         record = (await load_records(con, [record_id])).get(record_id)
+        reach = await kept(con)
         if record is None:
-            raise NotFound(f"there is no {kind} {record_id}")
+            forgotten = f", or it was deleted before {reach.tombstones:%Y-%m-%d}" if reach.tombstones else ""
+            raise NotFound(f"there is no {kind} {record_id}{forgotten}")
         if record.kind != kind:
             raise NotFound(f"{record_id} is a {record.kind}, not a {kind}")
         copies = await _copies(con, record)
     async with store.plain() as con:
-        versions = _chained(await con.fetch(_VERSIONS, record_id))
+        versions = _chained(await con.fetch(_VERSIONS, record_id), reach.history)
         decisions = [Decision(**dict(row)) for row in await con.fetch(_CONFLICTS, record_id)]
         parked = [dict(row) for row in await con.fetch(_PARKED, record_id)]
-    return Story(record, versions, decisions, copies, parked)
+    return Story(record, versions, decisions, copies, parked, reach)
 
 
-def _chained(rows: Sequence[Any]) -> list[Version]:
-    """The versions, each with what it replaced."""
+def _chained(rows: Sequence[Any], begins: datetime | None) -> list[Version]:
+    """The versions, each with what it replaced, as far as that is known."""
     held: dict[str, Value] = {}
     found: list[Version] = []
     for row in rows:
-        before = {name: held[name] for name in row["changes"] if name in held}
+        known = begins is None or row["at"] >= begins
+        before = {name: held[name] for name in row["changes"] if name in held} if known else {}
         held.update(row["changes"])
-        found.append(Version(**dict(row), before=before))
+        found.append(Version(**dict(row), before=before, before_known=known))
     return found
 
 

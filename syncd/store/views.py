@@ -139,6 +139,12 @@ async def holder(store: Store) -> Holder:
     return Holder("", 0.0) if row is None else Holder(row["holder"], max(0.0, row["left"]))
 
 
+async def size(store: Store) -> int:
+    """The bytes that the store's database takes on its disk."""
+    async with store.plain() as con:
+        return int(await con.fetchval("select pg_database_size(current_database())"))
+
+
 async def conflicts(
     store: Store, *, state: str | None = "open", kind: str | None = None, limit: int = 100
 ) -> list[dict[str, Any]]:

@@ -132,6 +132,7 @@ async def test_status_tells_of_links_and_of_the_daemon(pair: Pair) -> None:
     }
     assert status["kinds"] == [{"kind": "contact", "records": 1, "deleted": 0, "conflicts": 0}]
     assert status["daemon"]["runs"] is True
+    assert status["store_bytes"] > 1_000_000
     assert status["daemon"]["says"]["status"] == "ok"
     only = await listed(pair, "status", "--system", "erp")
     assert {s["system"] for s in only["streams"]} == {"erp"}

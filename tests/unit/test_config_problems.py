@@ -242,6 +242,17 @@ MEANING = {
         SOUND + RULES.format("{strategy: newest, systems: [sales]}"),
         '16:36: kinds.contact.conflicts[0].systems: "systems" means nothing to newest. It belongs to prefer.',
     ),
+    "retention": (
+        SOUND + "retention: {history: ever}\n",
+        "16:22: retention.history: is not a duration. Write 30s, 5m, 1h or 30d, or forever.",
+    ),
+    "tombstones": (
+        SOUND + "retention: {history: forever, tombstones: 7d}\n",
+        (
+            "16:12: retention: keeps tombstones for a shorter time than the journal: what it holds could bring "
+            "the dead back. Raise tombstones, or lower journal."
+        ),
+    ),
     "skew": (
         SOUND + RULES.format("{strategy: newest, skew: {epr: 2s}}"),
         '16:48: kinds.contact.conflicts[0].skew.epr: the kind has no system "epr". Did you mean "erp"?',

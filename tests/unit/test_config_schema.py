@@ -161,7 +161,7 @@ def test_the_json_schema_knows_every_word_and_the_connectors() -> None:
     schema = json_schema(CONNECTORS)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     definitions = schema["$defs"]
-    assert set(schema["properties"]) == {"store", "state", "systems", "kinds", "service"}
+    assert set(schema["properties"]) == {"store", "state", "systems", "kinds", "retention", "service"}
     assert definitions["SystemModel"]["properties"]["connector"]["enum"] == sorted(CONNECTORS)
     assert "id_field" in definitions["KindSystemModel"]["properties"]
     assert "newest" in definitions["RuleModel"]["properties"]["strategy"]["enum"]
