@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.base import Capabilities, ObjectInfo, ObjectSpec, Schema
+from connectors.base import Capabilities, Delivery, ObjectInfo, ObjectSpec, Schema
 from connectors.memory.remote import MemoryRemote
 from connectors.memory.save import save
 from connectors.memory.table import Refusal
 from connectors.memory.wire import Listing, Outcome, Position, Sent, Wire, WireError, Write
+from connectors.signatures import HEADERS, SignedOptions, receive_signed
 from syncd.core.errors import CursorLost, NeedsOperator, RetryLater
 from syncd.core.nouns import (
     Accepted,
@@ -38,12 +39,16 @@ T = TypeVar("T")
 
 
 class MemoryOptions(BaseModel):
-    """`remote` names a `MemoryRemote` that this process has registered; `page` is rows per read."""
+    """`remote` names a `MemoryRemote` that this process has registered; `page` is rows per read.
+
+    `webhooks` are signed as `connectors.signatures` says.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     remote: str
     page: int = Field(default=100, ge=1)
+    webhooks: SignedOptions | None = None
 
 
 class MemoryObjectOptions(BaseModel):
@@ -93,6 +98,7 @@ class MemoryConnector:
             find_lag=has.find_lag,
             read_batch=has.read_batch,
             write_batch=has.write_batch,
+            delivery_headers=HEADERS,
             cascades=self._cascades(),
         )
 
@@ -151,6 +157,9 @@ class MemoryConnector:
         key_field = self._key_field(object)
         rows = await self._call(self._wire.find(object, key_field, keys), f"find in {object}")
         return {str(row.fields[key_field]): self._change(object, row) for row in rows}
+
+    def receive(self, delivery: Delivery) -> Sequence[Change]:
+        return receive_signed(self.name, self.options.webhooks, delivery)
 
     async def bell(self) -> None:
         if self._rung.set not in self.remote.listeners:

@@ -44,7 +44,6 @@ class Engine:
         self.stopping = asyncio.Event()
         self.caught_up = asyncio.Event()
         self.loops: list[Loop] = []
-        self._polls: dict[int, asyncio.Event] = {number: asyncio.Event() for number in world.streams}
         self._settings = settings
         self._firsts = dict.fromkeys(world.streams, False)
 
@@ -187,7 +186,7 @@ class Engine:
 
     def _poll(self, stream: Stream) -> Callable[[], Awaitable[object]]:
         async def wait() -> None:
-            await self._at_most(self._polls[stream.id], stream.settings.poll)
+            await self._at_most(self.world.bells.read[stream.id], stream.settings.poll)
 
         return wait
 
@@ -226,4 +225,4 @@ class Engine:
                 logger.warning("the bell of {} fell silent ({}); polling goes on", system, name)
                 await self.world.clock.sleep(5.0)
             for stream in mine:
-                self._polls[stream.id].set()
+                self.world.bells.read[stream.id].set()

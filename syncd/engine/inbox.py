@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from syncd.core.nouns import Change
 from syncd.engine.apply import apply, incoming
 from syncd.engine.batch import Incoming
 from syncd.engine.gatekeeper import Gatekeeper
+from syncd.engine.hints import known_already
 from syncd.engine.wire import change_from
 from syncd.engine.world import Stream, World
 from syncd.store import queues
@@ -29,6 +30,10 @@ class Wanted:
 
     remote_id: str
     rows: list[Any]
+
+    def is_plain(self) -> bool:
+        """Whether nothing is to be done but the read."""
+        return all(row["reason"] == "fetch" and row["suspects"] is None for row in self.rows)
 
 
 class Inbox:
@@ -57,7 +62,8 @@ class Inbox:
     def _waits(self, row: Any) -> bool:
         if row["reason"] == "create_open" and self.world.create_open(self.stream.id):
             return True
-        return (self.stream.id, row["remote_id"]) in self.world.flying_ids
+        place = (self.stream.id, row["remote_id"])
+        return place in self.world.flying_ids or self.world.explained_soon(*place)
 
     async def _apply_waiting(self, rows: Sequence[Any]) -> int:
         """Held changes, oldest first; those of an id keep their order."""
@@ -89,13 +95,28 @@ class Inbox:
                 asked.append(row)  # one record at a time is joined to an id; the next has its turn
         wanted = [Wanted(remote_id, asked) for remote_id, asked in by_id.items()]
         wanted = wanted[: self.stream.can.read_batch]
-        changes: Sequence[Change] = []
-        evidence = self.world.store.seq()
-        if isinstance(connector, CanFetch):
-            ids = [want.remote_id for want in wanted]
-            changes = await self.keeper.call(lambda: connector.fetch(self.stream.object, ids))
-            self.world.counters[self.stream.id].calls += 1
-        return await self._take(wanted, changes, evidence)
+        places = {(self.stream.id, want.remote_id) for want in wanted}
+        self.world.fetching |= places
+        try:
+            known = await self._known(wanted)
+            ids = [want.remote_id for want in wanted if want.remote_id not in known]
+            changes: Sequence[Change] = []
+            evidence = self.world.store.seq()
+            if ids and isinstance(connector, CanFetch):
+                changes = await self.keeper.call(lambda: connector.fetch(self.stream.object, ids))
+                self.world.counters[self.stream.id].calls += 1
+            return await self._take(wanted, changes, evidence)
+        finally:
+            self.world.fetching -= places
+
+    async def _known(self, wanted: Sequence[Wanted]) -> Collection[str]:
+        """The ids that a webhook named while our own write was under way, which was all it told of."""
+        said = {want.remote_id: (self.stream.id, want.remote_id) for want in wanted if want.is_plain()}
+        hints = {i: self.world.hints[place] for i, place in said.items() if place in self.world.hints}
+        if not any(hint.can_be_known for hint in hints.values()):
+            return ()
+        async with self.world.store.read() as con:
+            return await known_already(con, self.stream, hints)
 
     async def _take(self, wanted: Sequence[Wanted], changes: Sequence[Change], evidence: int) -> int:
         stream, world = self.stream, self.world
@@ -104,14 +125,18 @@ class Inbox:
             self._fetched(want, shown[want.remote_id], evidence) for want in wanted if want.remote_id in shown
         ]
         seqs = [row["seq"] for want in wanted for row in want.rows]
-        places = {(stream.id, want.remote_id) for want in wanted}
-        world.refetch -= places  # before the look, which may ask for another one
+        # taken off before the look, which may ask for another one; who asked since has a row of its own
+        places = {(stream.id, want.remote_id) for want in wanted} & world.fetching
+        hints = {place: world.hints.pop(place) for place in places if place in world.hints}
+        world.refetch -= places
         try:
             async with world.store.write(numbers=6 * len(items) + 100) as tx:
-                await apply(tx, world, stream, items, source="fetch", evidence=evidence)
+                if items:
+                    await apply(tx, world, stream, items, source="fetch", evidence=evidence)
                 await queues.drop_inbox(tx, seqs)
         except BaseException:
             world.refetch |= places
+            world.hints |= hints
             raise
         return len(seqs)
 

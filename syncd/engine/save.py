@@ -144,7 +144,8 @@ async def hold(tx: Tx, world: World, stream: int, event: int, holds: Sequence[Ho
             rows.append(_row(world, stream, item, change_bytes(item.change), item.suspects))
             newest[stream, item.remote_id] = item.change.fields
     for (remote_id, reason), suspects in fetched.items():
-        if reason != "fetch" or suspects or (stream, remote_id) not in world.refetch:
+        world.hints.pop((stream, remote_id), None)
+        if reason != "fetch" or suspects or not world.will_read(stream, remote_id):
             rows.append(_row(world, stream, Hold(remote_id, reason, None), None, suspects))
     await queues.add_inbox(tx, rows)
     world.counters[stream].held += len(rows)
@@ -165,18 +166,14 @@ def _same_as_queued(newest: Mapping[tuple[int, str], Any], stream: int, change: 
     return waiting is not None and waiting == change.fields
 
 
-def _held(
-    world: World, stream: int, newest: Mapping[tuple[int, str], Any], fetched: Sequence[str]
-) -> None:
+def _held(world: World, stream: int, newest: Mapping[tuple[int, str], Any], fetched: Sequence[str]) -> None:
     """Only what was committed is known to wait: after a rollback the same page comes again."""
     world.queued.update(newest)
-    world.refetch.update((stream, remote_id) for remote_id in fetched)
+    world.asked(stream, fetched)
     world.bells.ring_inbox(stream)
 
 
-async def linked(
-    tx: Tx, world: World, stream: int, born: Sequence[tuple[str, int]]
-) -> set[tuple[int, int]]:
+async def linked(tx: Tx, world: World, stream: int, born: Sequence[tuple[str, int]]) -> set[tuple[int, int]]:
     """New links free what waited for them: re-enter waiting reads, and return the copies that are behind."""
     here = world.streams[stream]
     if not born or not any(here.kind in kind.refs.values() for kind in world.kinds.values()):

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from conflict.deletes import Against, Policy
@@ -84,10 +85,11 @@ class Bells:
 
     push: dict[int, asyncio.Event] = field(default_factory=dict)
     inbox: dict[int, asyncio.Event] = field(default_factory=dict)
+    read: dict[int, asyncio.Event] = field(default_factory=dict)
 
     def add(self, stream: int) -> None:
-        self.push[stream] = asyncio.Event()
-        self.inbox[stream] = asyncio.Event()
+        for bells in (self.push, self.inbox, self.read):
+            bells[stream] = asyncio.Event()
 
     def ring_push(self, streams: Sequence[int]) -> None:
         for stream in streams:
@@ -116,6 +118,29 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class Hint:
+    """What a webhook said of an id that waits to be read.
+
+    `version` is None where it tells nothing. `creates` are the create calls that were open when it came:
+    the id may be what one of them made.
+    """
+
+    version: str | None
+    deleted: bool
+    creates: frozenset[int]
+
+    @property
+    def can_be_known(self) -> bool:
+        """Whether a link could show that it is no news."""
+        return self.deleted or self.version is not None
+
+    def with_other(self, other: Hint | None) -> Hint:
+        """Both in one: when they differ, nothing is said but that the record is to be read."""
+        same = other is None or (other.version, other.deleted) == (self.version, self.deleted)
+        return self if same else Hint(None, False, self.creates)
+
+
+@dataclass(frozen=True, slots=True)
 class Doubt:
     """A create whose answer was lost, where our key can only be looked for.
 
@@ -132,8 +157,10 @@ class World:
 
     `tags` are (first number, tag), ascending: what tells this store's keys from others; see `key_of`.
     `flying` holds (stream, record id) of writes under way, `flying_ids` the same by remote id. `creating`
-    counts open creates per stream. `queued` keeps, per (stream, remote id), the newest change that waits
-    in the inbox; `refetch` the ids that are to be read again. `retrying` are creates whose answer was lost
+    holds the open create calls per stream. `queued` keeps, per (stream, remote id), the newest change that
+    waits in the inbox; `refetch` the ids that are to be read again, `fetching` those of them whose read has
+    begun, `hints` what is said of those for which nothing but a webhook asks and which a write of ours may
+    explain. `retrying` are creates whose answer was lost
     and that are made once more under the same id of our choice: until then they are open. `asleep` are
     streams whose system cannot be used yet: what they are owed queues up, and nothing of theirs runs.
     `pruned` counts the rows that retention removed, by table.
@@ -149,9 +176,11 @@ class World:
     counters: dict[int, Counters] = field(default_factory=dict)
     flying: set[tuple[int, int]] = field(default_factory=set)
     flying_ids: set[tuple[int, str]] = field(default_factory=set)
-    creating: dict[int, int] = field(default_factory=dict)
+    creating: dict[int, set[int]] = field(default_factory=dict)
     queued: dict[tuple[int, str], Mapping[str, Any]] = field(default_factory=dict)
     refetch: set[tuple[int, str]] = field(default_factory=set)
+    fetching: set[tuple[int, str]] = field(default_factory=set)
+    hints: dict[tuple[int, str], Hint] = field(default_factory=dict)
     sent: dict[tuple[int, str], list[Sent]] = field(default_factory=dict)
     touched: dict[int, int] = field(default_factory=dict)
     fresh: dict[int, Record] = field(default_factory=dict)
@@ -194,7 +223,7 @@ class World:
             if item.remote_id is not None:
                 self.flying_ids.add((send.stream, item.remote_id))
         if send.op is PushOp.CREATE:
-            self.creating[send.stream] = self.creating.get(send.stream, 0) + 1
+            self.creating.setdefault(send.stream, set()).add(send.batch)
 
     def land(self, send: Send) -> None:
         """The call is settled: what waited for it may be looked at."""
@@ -205,9 +234,35 @@ class World:
             if item.remote_id is not None:
                 self.flying_ids.discard((send.stream, item.remote_id))
         if send.op is PushOp.CREATE:
-            self.creating[send.stream] -= 1
-        if any(stream == send.stream for stream, _ in self.queued):
+            self.creating[send.stream].discard(send.batch)
+        if any(stream == send.stream for stream, _ in chain(self.queued, self.hints)):
             self.bells.ring_inbox(send.stream)
+
+    def in_flight(self, stream: int, remote_id: str) -> bool:
+        """Whether a write of ours to a remote record is not answered, or may be what makes it now."""
+        return (stream, remote_id) in self.flying_ids or bool(self.creating.get(stream))
+
+    def will_read(self, stream: int, remote_id: str) -> bool:
+        """Whether a remote record is to be read by id, from now on."""
+        return (stream, remote_id) in self.refetch and (stream, remote_id) not in self.fetching
+
+    def asked(self, stream: int, ids: Iterable[str]) -> None:
+        """Ids that are to be read again; a read that has begun does not count for them."""
+        places = {(stream, remote_id) for remote_id in ids}
+        self.refetch |= places
+        self.fetching -= places
+
+    def hinted(self, hints: Mapping[int, Mapping[str, Hint]]) -> None:
+        """Webhooks named these ids while a write of ours was under way, which may be all that they tell."""
+        for stream, told in hints.items():
+            for remote_id, hint in told.items():
+                if self.in_flight(stream, remote_id):
+                    self.hints[stream, remote_id] = hint
+
+    def explained_soon(self, stream: int, remote_id: str) -> bool:
+        """Whether a create that is still open may turn out to be what a hint tells of."""
+        hint = self.hints.get((stream, remote_id))
+        return hint is not None and not hint.creates.isdisjoint(self.creating.get(stream, ()))
 
     def create_open(self, stream: int) -> bool:
         """Whether an unknown id in a stream may be what a create of ours made, and says nothing of it."""

@@ -8,6 +8,7 @@ engine is drained and started with it, which is as safe as any restart.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -29,7 +30,10 @@ DRAIN_SECONDS = 6.0
 
 
 class Daemon:
-    """Runs a service whose store holds the lease and whose systems nobody has looked at yet."""
+    """Runs a service whose store holds the lease and whose systems nobody has looked at yet.
+
+    `deliveries` counts webhooks by (system, outcome).
+    """
 
     def __init__(self, service: Service, *, look_again: float = LOOK_AGAIN) -> None:
         self.service = service
@@ -37,6 +41,7 @@ class Daemon:
         self.stopping = asyncio.Event()
         self.engine: Engine | None = None
         self.world: World | None = None
+        self.deliveries: Counter[tuple[str, str]] = Counter()
 
     def stop(self) -> None:
         """End as soon as what is under way has ended."""

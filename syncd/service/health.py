@@ -13,8 +13,9 @@ import orjson
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from syncd.config import Settings
-from syncd.core.errors import NeedsOperator, StoreUnavailable, SyncdError
+from syncd.core.errors import StoreUnavailable, SyncdError
 from syncd.service.daemon import Daemon
+from syncd.service.listen import bracketed, serving
 from syncd.service.metrics import installed_version, metrics
 from syncd.store import views
 
@@ -30,27 +31,17 @@ async def listening(daemon: Daemon) -> AsyncIterator[str]:
     runner = web.AppRunner(_app(daemon), access_log=None, handle_signals=False)
     await runner.setup()
     host, port = settings.service.host, settings.service.port
-    try:
-        site = web.TCPSite(runner, host, port, shutdown_timeout=1)
-        try:
-            await site.start()
-        except OSError as error:
-            todo = "Set service.listen to another port, or to port 0 for any"
-            why = os.strerror(error.errno) if error.errno else type(error).__name__
-            raise NeedsOperator(f"cannot listen on {host}:{port} ({why})", todo) from None
-        url = f"http://{_bracketed(host)}:{runner.addresses[0][1]}"
+    async with serving(_app(daemon), host, port, "service.listen") as (_, url):
         file = _write_address(settings, url)
         try:
             yield url
         finally:
             file.unlink(missing_ok=True)
-    finally:
-        await runner.cleanup()
 
 
 async def ask_daemon(settings: Settings) -> dict[str, Any] | None:
     """What a daemon of this configuration says of itself on `/readyz`; None where none answers."""
-    url = f"http://{_bracketed(settings.service.host)}:{settings.service.port}"
+    url = f"http://{bracketed(settings.service.host)}:{settings.service.port}"
     with suppress(OSError, orjson.JSONDecodeError, KeyError):
         url = orjson.loads((settings.state_dir / ADDRESS_FILE).read_bytes())["url"]
     try:
@@ -102,9 +93,18 @@ async def readiness(daemon: Daemon) -> dict[str, Any]:
         "status": _status(daemon, store, troubled=troubled),
         "store": store or "ok",
         "lease_left": round(daemon.service.store.lease_left(), 1),
+        "webhooks": _deliveries(daemon),
         "systems": {name: systems.get(name) for name in daemon.service.looks} | systems,
         "loops": loops,
     }
+def _deliveries(daemon: Daemon) -> dict[str, dict[str, int]]:
+    """How many webhooks came, by system and outcome; those for no system of ours under an empty name."""
+    found: dict[str, dict[str, int]] = {}
+    for (system, outcome), number in sorted(daemon.deliveries.items()):
+        found.setdefault(system, {})[outcome] = number
+    return found
+
+
 
 
 def _status(daemon: Daemon, store: str | None, *, troubled: bool) -> str:
@@ -142,7 +142,3 @@ def _write_address(settings: Settings, url: str) -> Path:
     file = settings.state_dir / ADDRESS_FILE
     file.write_bytes(orjson.dumps({"url": url, "process": os.getpid()}))
     return file
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -110,6 +110,10 @@ def _of_process(daemon: Daemon) -> Iterator[Family]:
     for health in daemon.healths():
         failing.add_metric((health.name,), health.failures)
     yield failing
+    webhooks = CounterMetricFamily("syncd_webhooks", "Webhooks that came.", labels=("system", "outcome"))
+    for labels, number in daemon.deliveries.items():
+        webhooks.add_metric(labels, number)
+    yield webhooks
     store = daemon.service.store
     pruned = CounterMetricFamily("syncd_rows_pruned", "Rows that retention removed.", labels=("table",))
     for table, rows in (daemon.world.pruned if daemon.world is not None else {}).items():

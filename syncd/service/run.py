@@ -13,6 +13,7 @@ from syncd.core.errors import SyncdError
 from syncd.service.compose import open_service
 from syncd.service.daemon import Daemon
 from syncd.service.health import listening
+from syncd.service.hooks import receiving
 from syncd.service.logs import start_logging
 from syncd.service.redact import Redactor, secrets_of
 
@@ -34,9 +35,11 @@ async def _run(settings: Settings) -> None:
     async with open_service(settings, clock=SystemClock(), lease=True, look=False) as service:
         daemon = Daemon(service)
         _stop_on_signals(daemon)
-        async with listening(daemon) as url:
+        async with listening(daemon) as url, receiving(daemon) as hooks:
             where = "embedded" if settings.store.embedded else service.store.where
             logger.info("syncd runs with the store {}; health and metrics on {}", where, url)
+            if hooks is not None:
+                logger.info("webhooks are taken on {}/hooks/SYSTEM", hooks)
             await daemon.run()
             logger.info("stopping")
     logger.info("stopped")
