@@ -103,7 +103,15 @@ def _text(found: Status) -> Any:
     counts = ("records", "deleted", "conflicts")
     kinds = table("", "kind", *counts, rows=kind_rows, numbers=counts)
     size = f"the store takes {found.store_bytes / 1_000_000:,.0f} MB"
-    return Group(_of_daemon(found), streams, kinds, size, *[shown(trouble) for trouble in found.troubles()])
+    said = [*_webhooks(found), *(shown(trouble) for trouble in found.troubles())]
+    return Group(_of_daemon(found), streams, kinds, size, *said)
+
+
+def _webhooks(found: Status) -> Iterator[str]:
+    """What came since the daemon started."""
+    for system, outcomes in (found.daemon or {}).get("webhooks", {}).items():
+        told = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
+        yield shown(f"webhooks {f'of {system}' if system else 'for nobody'}: {told}")
 
 
 def _row(stream: StreamView, now: datetime) -> tuple[Any, ...]:

@@ -28,8 +28,6 @@ STORE_SECONDS = 3.0
 async def listening(daemon: Daemon) -> AsyncIterator[str]:
     """Serve for the length of the block; yields the URL. Raises `NeedsOperator` where the port is taken."""
     settings = daemon.service.settings
-    runner = web.AppRunner(_app(daemon), access_log=None, handle_signals=False)
-    await runner.setup()
     host, port = settings.service.host, settings.service.port
     async with serving(_app(daemon), host, port, "service.listen") as (_, url):
         file = _write_address(settings, url)
@@ -93,18 +91,18 @@ async def readiness(daemon: Daemon) -> dict[str, Any]:
         "status": _status(daemon, store, troubled=troubled),
         "store": store or "ok",
         "lease_left": round(daemon.service.store.lease_left(), 1),
-        "webhooks": _deliveries(daemon),
         "systems": {name: systems.get(name) for name in daemon.service.looks} | systems,
         "loops": loops,
+        "webhooks": _deliveries(daemon),
     }
+
+
 def _deliveries(daemon: Daemon) -> dict[str, dict[str, int]]:
     """How many webhooks came, by system and outcome; those for no system of ours under an empty name."""
     found: dict[str, dict[str, int]] = {}
     for (system, outcome), number in sorted(daemon.deliveries.items()):
         found.setdefault(system, {})[outcome] = number
     return found
-
-
 
 
 def _status(daemon: Daemon, store: str | None, *, troubled: bool) -> str:
