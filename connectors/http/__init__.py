@@ -1,0 +1,30 @@
+"""The HTTP client that connectors share: time-outs, log-ins, clean errors, status → next step."""
+
+from connectors.http.answer import Answer
+from connectors.http.auth import Auth, BasicAuth, HeaderAuth, QueryAuth
+from connectors.http.client import HttpClient, Request
+from connectors.http.jwt import JwtAuth, signed
+from connectors.http.oauth import OAuth
+from connectors.http.steps import STEPS, Step, failure, retry_after, step_of
+from connectors.http.tls import tls_context
+from connectors.http.tokens import TokenAuth
+
+__all__ = [
+    "STEPS",
+    "Answer",
+    "Auth",
+    "BasicAuth",
+    "HeaderAuth",
+    "HttpClient",
+    "JwtAuth",
+    "OAuth",
+    "QueryAuth",
+    "Request",
+    "Step",
+    "TokenAuth",
+    "failure",
+    "retry_after",
+    "signed",
+    "step_of",
+    "tls_context",
+]

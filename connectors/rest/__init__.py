@@ -1,0 +1,1 @@
+"""Any JSON-over-HTTP API as a system, by configuration alone."""
