@@ -66,9 +66,7 @@ async def _reopen(tx: Tx, world: World, stream: Stream, send: Send) -> bool:
     return await _reopen_creates(tx, world, stream, send, [i for i in send.items if i.record_id not in links])
 
 
-async def _reopen_creates(
-    tx: Tx, world: World, stream: Stream, send: Send, items: list[SentItem]
-) -> bool:
+async def _reopen_creates(tx: Tx, world: World, stream: Stream, send: Send, items: list[SentItem]) -> bool:
     if idempotent(stream) or not items:
         if chosen(stream):
             world.retrying.update((stream.id, i.record_id) for i in items)
