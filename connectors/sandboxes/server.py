@@ -1,0 +1,197 @@
+"""A sandbox's life: made from a profile and a seed, served on this machine only, ended cleanly.
+
+In a test: `async with RestSandbox("hostile").serving() as sandbox: …` with `sandbox.url`, `.faults.arm(…)`,
+`.people.edit(…)`, `.set_quirks(…)`, `.fired`, `.calls`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import orjson
+from aiohttp import web
+
+from connectors.sandboxes.auth import Auth
+from connectors.sandboxes.clock import MovableClock
+from connectors.sandboxes.door import Door
+from connectors.sandboxes.faults import Fault, Plan
+from connectors.sandboxes.limits import Limits
+from connectors.sandboxes.people import People
+from connectors.sandboxes.profile import Profile, load
+from connectors.sandboxes.seed import seed as seed_world
+from connectors.sandboxes.shape import ObjectShape, Refusal
+from connectors.sandboxes.table import Row, Table
+from connectors.sandboxes.webhooks import Webhooks
+from connectors.sandboxes.world import World
+from syncd.core.clock import Clock
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a request."""
+
+
+class Sandbox:
+    """The base of every vendor's: give it profiles, objects, routes, and the look of a record."""
+
+    PROFILE: ClassVar[type[Profile]] = Profile
+    NAMED: ClassVar[Mapping[str, Mapping[str, Any]]] = {"plain": {}}
+
+    def __init__(
+        self,
+        profile: str | Mapping[str, Any] = "plain",
+        *,
+        seed: Path | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.profile = load(self.PROFILE, self.NAMED, profile)
+        self.clock = MovableClock(clock)
+        self.faults = Plan()
+        self.quirks = self.profile.quirks.model_copy(deep=True)
+        self.world = World(self.shapes(), self.quirks, self.clock, self.faults)
+        self.fired = self.world.fired
+        self.people = People(self.world)
+        self.auth = Auth(self.profile.auth, self.quirks, self.clock, self.fired)
+        self.limits = Limits(self.profile.limits, self.clock)
+        self.door = Door(self.world, self.auth, self.limits)
+        self.calls = self.door.calls
+        self.webhooks = Webhooks(self.profile.webhooks, self.clock, self.fired, self.door.spawn, self.record)
+        self.world.listeners.append(self.webhooks)
+        self.account = "sandbox"
+        self.url = ""
+        self.ca: Path | None = None
+        self._client: dict[str, str] = {}
+        self._seed = seed
+        self._fill()
+
+    # what a vendor's sandbox says --------------------------------------------------------------------------
+
+    def objects(self) -> dict[str, ObjectShape]:
+        """The objects where the profile declares none."""
+        return {}
+
+    def routes(self, app: web.Application) -> None:
+        """Add the vendor's routes."""
+
+    def record(self, table: Table, row: Row) -> Any:
+        """A record as plain JSON values, for the ground truth and for webhooks that carry values."""
+        return {"id": row.id, "version": row.version, "deleted": row.deleted, **row.fields}
+
+    def quirks_changed(self) -> None:
+        """Quirks or shapes are others now."""
+
+    # the rest ----------------------------------------------------------------------------------------------
+
+    def shapes(self) -> dict[str, ObjectShape]:
+        """The objects that this sandbox begins with."""
+        found = self.objects() if self.profile.objects is None else self.profile.objects
+        return {name: shape.keyed(self.profile.key_field) for name, shape in found.items()}
+
+    def _fill(self) -> None:
+        if self._seed is not None:
+            seed_world(self.world, self._seed, self.profile.key_field)
+        self._restamp()
+        self.fired.counts.clear()
+
+    def set_quirks(self, **quirks: Any) -> None:
+        """Change quirks while it runs; pydantic's `ValidationError` and no change where one is wrong."""
+        good = type(self.quirks).model_validate({**self.quirks.model_dump(), **quirks})
+        for name in quirks:
+            setattr(self.quirks, name, getattr(good, name))
+        self._restamp()
+
+    def reshape(self, object: str, shape: ObjectShape) -> None:
+        """Change an object while it runs."""
+        self.world.declare(object, shape)
+        self._restamp()
+
+    def _restamp(self) -> None:
+        self.world.refresh()
+        self.quirks_changed()
+        whole = int(self.quirks.stamp_resolution * 1000)
+        for table in self.world.tables.values():
+            for row in table.rows.values():
+                row.sent = None
+                if whole:
+                    row.stamp -= row.stamp % whole
+            table.relog()
+
+    def arm(self, fault: str, **args: Any) -> Fault:
+        """Arm a fault of `faults.FAULTS` for the next matching calls."""
+        if fault == "hide_new":
+            args |= self.world.mark()
+        return self.faults.arm(fault, **args)
+
+    def reset(self, *, records: bool = False) -> None:
+        """No faults, counts and fired quirks; quirks as in the profile. `records`: those of the seed only."""
+        self.faults.disarm()
+        self.auth.grant()
+        self.calls.clear()
+        self.door.statuses.clear()
+        if records:
+            for name, shape in self.shapes().items():
+                self.world.tables[name] = Table(name, shape)
+        self.set_quirks(**self.profile.quirks.model_dump())
+        if records:
+            self._fill()
+        self.fired.counts.clear()
+
+    def ready(self) -> dict[str, Any]:
+        """All that a client needs, as the ready line says it."""
+        return {
+            "url": self.url,
+            "auth": self.auth.told(self.url, self._client),
+            "ca": str(self.ca) if self.ca else None,
+        }
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0, *, tls: bool = False) -> AsyncIterator[Sandbox]:
+        """Serve on 127.0.0.1 for the time of the block; port 0: any that is free."""
+        from connectors.sandboxes.control import Control
+
+        app = web.Application(client_max_size=LARGEST)
+        Control(self).routes(app)
+        self.routes(app)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        await runner.setup()
+        with tempfile.TemporaryDirectory(prefix="syncd-sandbox-") as folder:
+            try:
+                await self._listen(runner, port, Path(folder), tls)
+                yield self
+            finally:
+                await self.webhooks.aclose()
+                await self.door.aclose()
+                await runner.cleanup()
+
+    async def _listen(self, runner: web.AppRunner, port: int, folder: Path, tls: bool) -> None:
+        context = None
+        if tls:
+            from connectors.sandboxes.tls import Certificates
+
+            made = Certificates.made(folder, ask_client=self.profile.auth.way == "certificate")
+            context, self.ca = made.context, made.ca
+            self._client = {"certificate": str(made.client), "key": str(made.client_key)}
+        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=context)
+        await site.start()
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+
+    async def run(self, port: int, *, tls: bool) -> None:
+        """Serve until SIGTERM or SIGINT; print the ready line first."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, stop.set)
+        async with self.serving(port, tls=tls):
+            sys.stdout.write(orjson.dumps(self.ready()).decode() + "\n")
+            sys.stdout.flush()
+            await stop.wait()
+
+
+def refused(refusal: Refusal) -> web.Response:
+    """A refusal of a control route."""
+    return web.json_response({"error": refusal.told()}, status=refusal.status)
