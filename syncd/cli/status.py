@@ -12,6 +12,7 @@ import typer
 from syncd.cli.asking import with_store
 from syncd.cli.common import FINE, PROBLEMS, ConfigOption, JsonOption, call_of, when
 from syncd.cli.tables import shown, table
+from syncd.store.explain import moment
 
 if TYPE_CHECKING:
     from syncd.store.store import Store
@@ -44,9 +45,12 @@ class Status:
             if why:
                 yield f"{name}: {why}"
         told = set(self.daemon["systems"].values())
-        for loop in self.daemon["loops"]:
-            if loop["trouble"] and loop["trouble"] not in told:
-                yield f"{loop['name']}: {loop['trouble']}"
+        for loop in self.daemon["failing"]:
+            if loop["trouble"] not in told:
+                times = (
+                    f"{loop['failures']} times in a row since {moment(datetime.fromisoformat(loop['since']))}"
+                )
+                yield f"{loop['loop']} failed {times}: {loop['trouble']}"
 
 
 @app.command()

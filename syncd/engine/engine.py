@@ -43,6 +43,7 @@ class Engine:
         self.drain_seconds = drain_seconds
         self.stopping = asyncio.Event()
         self.caught_up = asyncio.Event()
+        self.running = False
         self.loops: list[Loop] = []
         self._settings = settings
         self._firsts = dict.fromkeys(world.streams, False)
@@ -59,9 +60,11 @@ class Engine:
         ]
         tasks.append(asyncio.create_task(self.world.store.renew(), name="lease"))
         tasks += [asyncio.create_task(self._listen(system), name=f"bell {system}") for system in self._rung()]
+        self.running = True
         try:
             await self._until_stopped(tasks)
         finally:
+            self.running = False
             await self._end(tasks)
 
     def stop(self) -> None:
@@ -108,15 +111,17 @@ class Engine:
         world, keeper = self.world, self.keepers[stream.system]
         label = f"{stream.system}.{stream.kind}"
         inbox = Inbox(world, stream, keeper)
-        loops = [Loop(f"inbox {label}", inbox.work, self._bell(world.bells.inbox[stream.id]))]
+        system = stream.system
+        loops = [Loop(f"inbox {label}", inbox.work, self._bell(world.bells.inbox[stream.id]), system)]
         if stream.reads:
             read = self._read_step(stream, Intake(world, stream, keeper))
-            loops.append(Loop(f"read {label}", read, self._poll(stream)))
+            loops.append(Loop(f"read {label}", read, self._poll(stream), system))
             sweep = Sweeper(world, stream, keeper).sweep
-            loops.append(Loop(f"sweep {label}", self._sweep_step(stream, sweep), self._after_a_while(stream)))
+            step = self._sweep_step(stream, sweep)
+            loops.append(Loop(f"sweep {label}", step, self._after_a_while(stream), system))
         if stream.writes:
             push = self._push_step(stream, Pusher(world, stream, keeper))
-            loops.append(Loop(f"push {label}", push, self._bell(world.bells.push[stream.id])))
+            loops.append(Loop(f"push {label}", push, self._bell(world.bells.push[stream.id]), system))
         return loops
 
     def _read_step(self, stream: Stream, intake: Intake) -> Callable[[], Awaitable[object]]:

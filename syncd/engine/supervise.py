@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from loguru import logger
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential
@@ -18,10 +19,16 @@ LONGEST_WAIT = 60.0
 
 @dataclass(slots=True)
 class Health:
-    """How a loop fares, for `/readyz` and `syncd status`. `trouble` is a sentence, None when all is well."""
+    """How a loop fares, for `/readyz` and `syncd status`. `trouble` is a sentence, None when all is well.
+
+    `system` is the one that it works for, None for the daemon's own loops; `since` is when the row of
+    failures began.
+    """
 
     name: str
+    system: str | None = None
     trouble: str | None = None
+    since: datetime | None = None
     failures: int = 0
     rounds: int = 0
 
@@ -33,10 +40,11 @@ class Loop:
     name: str
     step: Callable[[], Awaitable[object]]
     wait: Callable[[], Awaitable[object]]
+    system: str | None = None
     health: Health = field(init=False)
 
     def __post_init__(self) -> None:
-        self.health = Health(self.name)
+        self.health = Health(self.name, self.system)
 
 
 async def supervise(loop: Loop, clock: Clock, stopping: asyncio.Event) -> None:
@@ -46,7 +54,7 @@ async def supervise(loop: Loop, clock: Clock, stopping: asyncio.Event) -> None:
         stop=lambda _: stopping.is_set(),
         wait=_Wait(),
         retry=retry_if_exception(_may_go_on),
-        before_sleep=lambda state: _note(loop.health, state),
+        before_sleep=lambda state: _note(loop.health, state, clock.now()),
         reraise=True,
     )
     while not stopping.is_set():
@@ -59,7 +67,7 @@ async def supervise(loop: Loop, clock: Clock, stopping: asyncio.Event) -> None:
         loop.health.rounds += 1
         if loop.health.trouble is not None:
             logger.info("{} is back", loop.name)
-            loop.health.trouble, loop.health.failures = None, 0
+            loop.health.trouble, loop.health.since, loop.health.failures = None, None, 0
         await _either(loop.wait(), stopping)
 
 
@@ -93,10 +101,11 @@ class _Wait(wait_exponential):
         return float(super().__call__(retry_state)) + random.uniform(0, 0.2)
 
 
-def _note(health: Health, state: RetryCallState) -> None:
+def _note(health: Health, state: RetryCallState, now: datetime) -> None:
     """Say it once when trouble begins or changes; values never reach the log."""
     error = state.outcome.exception() if state.outcome else None
     health.failures += 1
+    health.since = health.since or now
     said = str(error) if isinstance(error, SyncdError) else f"{type(error).__name__} (a bug; see the log)"
     if said == health.trouble:
         return

@@ -14,6 +14,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from syncd.config import Settings
 from syncd.core.errors import StoreUnavailable, SyncdError
+from syncd.engine.supervise import Health
 from syncd.service.daemon import Daemon
 from syncd.service.listen import bracketed, serving
 from syncd.service.metrics import installed_version, metrics
@@ -74,26 +75,36 @@ def _app(daemon: Daemon) -> web.Application:
 
 
 async def readiness(daemon: Daemon) -> dict[str, Any]:
-    """`ready` while the engine runs and holds a store that answers; a system in trouble is only told.
+    """`ready` while the engine runs and holds a store that answers. `failing` names what goes wrong.
 
-    `status` is starting, ok, trouble, stopping, or down.
+    `status` is starting, ok, degraded, stopping, or down. One system in trouble, or one loop that fails, is
+    `degraded` and yet ready: the others are in sync, and to take the only daemon out of service, or to start
+    it again, would stop them too and mend no remote. Alert on `degraded`, or on `syncd_loop_failures`.
     """
     store = await _store_state(daemon)
     systems = daemon.troubles()
-    loops = [
-        {"name": h.name, "trouble": h.trouble, "failures": h.failures, "rounds": h.rounds}
-        for h in daemon.healths()
-    ]
-    ready = store is None and daemon.engine is not None and not daemon.stopping.is_set()
-    troubled = bool(systems) or any(loop["trouble"] for loop in loops)
+    failing = [_failing(health) for health in daemon.healths() if health.trouble is not None]
+    status = _status(daemon, store, troubled=bool(systems or failing))
     return {
-        "ready": ready,
-        "status": _status(daemon, store, troubled=troubled),
+        "ready": status in ("ok", "degraded"),
+        "status": status,
         "store": store or "ok",
         "lease_left": round(daemon.service.store.lease_left(), 1),
         "systems": {name: systems.get(name) for name in daemon.service.looks} | systems,
-        "loops": loops,
+        "failing": failing,
+        "loops": [{"name": h.name, "failures": h.failures, "rounds": h.rounds} for h in daemon.healths()],
         "webhooks": _deliveries(daemon),
+    }
+
+
+def _failing(health: Health) -> dict[str, Any]:
+    """A loop whose rounds fail, since when, how often in a row, and why."""
+    return {
+        "loop": health.name,
+        "system": health.system,
+        "since": health.since,
+        "failures": health.failures,
+        "trouble": health.trouble,
     }
 
 
@@ -110,9 +121,9 @@ def _status(daemon: Daemon, store: str | None, *, troubled: bool) -> str:
         return "stopping"
     if store is not None:
         return "down"
-    if daemon.engine is None:
+    if daemon.engine is None or not daemon.engine.running:
         return "starting"
-    return "trouble" if troubled else "ok"
+    return "degraded" if troubled else "ok"
 
 
 async def _store_state(daemon: Daemon) -> str | None:

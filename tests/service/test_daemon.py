@@ -141,7 +141,12 @@ async def test_a_system_that_goes_and_comes_back_is_told_and_delays_nobody(pair:
         await daemon.said("read crm.company: ")
         status, body = await daemon.get("/readyz")
         ready = json.loads(body)
-        assert (status, ready["ready"], ready["status"]) == (200, True, "trouble")
+        assert (status, ready["ready"], ready["status"]) == (200, True, "degraded")
+        read = next(loop for loop in ready["failing"] if loop["loop"] == "read crm.company")
+        assert read["system"] == "crm"
+        assert read["failures"] > 0
+        assert "cannot read companies" in read["trouble"]
+        assert {loop["system"] for loop in ready["failing"]} == {"crm"}
         assert "crm" in ready["systems"]["crm"]
         assert ready["systems"]["erp"] is None
         assert value((await daemon.get("/metrics"))[1], "syncd_system_up", system="crm") == 0
@@ -159,3 +164,27 @@ async def cut_off(url: str, *, allow: bool) -> None:
         f"""update pg_database set datallowconn = {allow} where datname = '{name}';
         select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'""",
     )
+
+
+POISON = """
+insert into pages (seq, stream, evidence, source, seen_at, body) values (0, 1, 0, 'feed', 'epoch', '');
+create function refuse() returns trigger language plpgsql as $$ begin raise exception 'poisoned'; end $$;
+create trigger refuse before delete on pages for each row execute function refuse();"""
+
+
+async def test_a_loop_that_fails_is_named_and_all_else_goes_on(pair: Pair) -> None:
+    assert (await pair.syncd("db", "upgrade")).code == 0
+    await run_sql(pair.store, POISON)
+    async with Watch.on(pair.erp, "contacts", "orgs") as erp, pair.running() as daemon:
+        await daemon.said("prune failed unexpectedly")
+        await erp.until("select 1 from contacts")
+        status, body = await daemon.get("/readyz")
+        ready = json.loads(body)
+        assert (status, ready["ready"], ready["status"]) == (200, True, "degraded")
+        assert ready["systems"] == {"crm": None, "erp": None}
+        assert [(loop["loop"], loop["system"]) for loop in ready["failing"]] == [("prune", None)]
+        assert value((await daemon.get("/metrics"))[1], "syncd_loop_failures", loop="prune") > 0
+        told = await pair.syncd("status")
+        assert told.code == 1
+        assert re.search(r"prune failed \d+ times in a row since 20.* UTC: ", told.out)
+        assert (await daemon.stop())[0] == 0
