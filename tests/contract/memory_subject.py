@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from connectors.base import Connector
+from connectors.base import Connector, Delivery
 from connectors.memory import Features, FieldDef, MemoryConnector, MemoryRemote, ObjectDef
+from connectors.signatures import signed
 from tests.contract.subject import Person, Row, Subject
+from tests.support.deliveries import SECRET, body_of, event
 
 PEOPLE = ObjectDef(
     "people",
@@ -45,7 +48,18 @@ class MemorySubject(Subject):
                 self._turn_on(trap)
 
     async def make(self) -> Connector:
-        return MemoryConnector("mem", {"remote": self.name, "page": self.page}, self.specs())
+        hooks = {"secret": SECRET, "tolerance": 300.0}
+        settings = {"remote": self.name, "page": self.page, "webhooks": hooks}
+        return MemoryConnector("mem", settings, self.specs())
+
+    def deliver(
+        self, events: Sequence[tuple[str, str]], at: datetime, version: str | None = None
+    ) -> Delivery:
+        return self.sign(body_of(*[event(i, op, version) for op, i in events]), at)
+
+    def sign(self, body: bytes, at: datetime) -> Delivery:
+        headers = {name.lower(): value for name, value in signed(SECRET, body, at.timestamp()).items()}
+        return Delivery("POST", "/hooks/mem", {}, headers, body, at)
 
     async def aclose(self) -> None:
         await super().aclose()

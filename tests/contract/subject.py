@@ -8,11 +8,12 @@ the key field `syncd_key`; `firms` has `name` and the key field.
 from __future__ import annotations
 
 import abc
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Any
 
-from connectors.base import Connector, ObjectSpec
+from connectors.base import Connector, Delivery, ObjectSpec
 
 Row = dict[str, Any]
 Person = Callable[[], Awaitable[None]]
@@ -125,6 +126,16 @@ class Subject(abc.ABC):
     @abc.abstractmethod
     async def arm(self, trap: int) -> None:
         """Turn a trap on."""
+
+    def deliver(
+        self, events: Sequence[tuple[str, str]], at: datetime, version: str | None = None
+    ) -> Delivery:
+        """The vendor's webhook about people, sent and received at `at`: (created, updated or deleted; id)."""
+        raise NotImplementedError
+
+    def sign(self, body: bytes, at: datetime) -> Delivery:
+        """Any body, signed as the vendor signs."""
+        raise NotImplementedError
 
     async def hide(self, remote_id: str) -> None:
         """Take the right to see a record from the connector's account (trap 11)."""

@@ -11,6 +11,7 @@ from connectors.memory.save import save
 from connectors.memory.wire import Wire, Write
 from syncd.core.nouns import PushOp
 from tests.contract.memory_subject import MemorySubject
+from tests.contract.receiving import ReceiveSuite
 from tests.contract.subject import Subject
 from tests.contract.suite import ContractSuite
 from tests.contract.traps import TrapSuite
@@ -34,6 +35,14 @@ class TestHostile(ContractSuite):
     @pytest.fixture
     async def subject(self) -> AsyncIterator[Subject]:
         subject = MemorySubject(hostile=True)
+        yield subject
+        await subject.aclose()
+
+
+class TestReceiving(ReceiveSuite):
+    @pytest.fixture(params=[False, True])
+    async def subject(self, request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+        subject = MemorySubject(hostile=request.param)
         yield subject
         await subject.aclose()
 
