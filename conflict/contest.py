@@ -81,8 +81,7 @@ def _stand(work: Work, name: str, winner: Candidate, theirs: Candidate) -> None:
         work.put(name, winner.value, Stamp(winner.version, winner.system, winner.time, winner.event))
         work.agreed[name] = winner.version
         return
-    work.owes = True
-    work.agreed[name] = min(work.agreed_of(name), work.version_of(name) - 1)
+    work.owe(name)
     if winner.value != work.fields.get(name):
         version = work.incoming_version + 1
         work.put(name, winner.value, Stamp(version, winner.system, winner.time, winner.event))

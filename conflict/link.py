@@ -16,7 +16,7 @@ from conflict.work import ABSENT, Outcome, Work
 from syncd.core.equality import reduces
 from syncd.core.errors import ParseError, Unlinked
 from syncd.core.fieldmap import NO_REFS, Direction, Drift, Entry, FieldMap, Refs, is_blank
-from syncd.core.nouns import Candidate, Change, Clash, LinkState, Value
+from syncd.core.nouns import Candidate, Change, Clash, LinkState, Stamp, Value
 from syncd.core.state import Link, Record
 
 
@@ -70,12 +70,14 @@ def see(
     *,
     refs: Refs = NO_REFS,
     event: int = 0,
+    alien: frozenset[str] = frozenset(),
 ) -> Outcome:
     """Apply a read to a link and its record.
 
-    `change.fields` holds mapped remote fields only; `event` is the journal entry that brought it.
+    `change.fields` holds mapped remote fields only; `event` is the journal entry that brought it. `alien`
+    names fields whose value in the record is none of their present type.
     """
-    work = Work(record, link, change, event)
+    work = Work(record, link, change, event, alien)
     for entry in fmap.entries:
         if any(name in change.fields for name in entry.remote):
             _see_entry(work, entry, book, refs)
@@ -175,8 +177,7 @@ def _drifted(work: Work, entry: Entry, now: tuple[Value, ...]) -> None:
     _remember(work, entry, now)
     if entry.drift is Drift.RESTORE:
         for name in entry.canon:
-            work.agreed[name] = min(work.agreed_of(name), work.version_of(name) - 1)
-        work.owes = True
+            work.owe(name)
 
 
 def _edited(
@@ -191,11 +192,29 @@ def _edited(
     for index, name in enumerate(entry.canon):
         if base is not None and base[index] == theirs[index]:
             continue
+        if name in work.alien:
+            _said_anew(work, name, theirs[index])
+            continue
         base_value = base[index] if base is not None else ABSENT
         if name in entry.sets:
             see_set(work, name, theirs[index], base_value, book, _unsettled(work, entry, index, refs))
         else:
             _see_value(work, entry, name, theirs[index], base_value, ours_there == now, book)
+
+
+def _said_anew(work: Work, name: str, theirs: Value) -> None:
+    """Our value is from a time when the field had another type, so it is no rival.
+
+    A remote that holds what stands tells what it is under the new type: the same word, read anew. One that
+    does not is told once that is known.
+    """
+    if work.agreed_of(name) < work.version_of(name) or is_blank(theirs) or name in work.contests:
+        work.owe(name)
+        return
+    stamp, version = work.stamp_of(name), work.incoming_version
+    work.put(name, theirs, Stamp(version, stamp.system, stamp.time, work.event))
+    work.agreed[name] = version
+    work.alien -= {name}
 
 
 def _unsettled(work: Work, entry: Entry, index: int, refs: Refs) -> frozenset[Value]:
@@ -244,7 +263,7 @@ def _see_value(
     held = work.contests.get(name)
     undecided = held is not None and held.open
     if no_base and is_blank(theirs) and (undecided or not is_blank(ours)):
-        work.owes = True
+        work.owe(name)
         return
     if not undecided:
         if name in work.fields and (theirs == ours or same_there):

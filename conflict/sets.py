@@ -35,7 +35,7 @@ def _first_sight(work: Work, name: str, theirs: Value, book: RuleBook) -> None:
     elif is_blank(ours):
         work.take(name, theirs)
     elif is_blank(theirs):
-        work.owes = True
+        work.owe(name)
     else:
         _union_or_rule(work, name, theirs, book)
 
@@ -79,8 +79,7 @@ def _merge(
     if merged == theirs:
         work.agreed[name] = work.version_of(name)
     else:
-        work.owes = True
-        work.agreed[name] = min(work.agreed_of(name), work.version_of(name) - 1)
+        work.owe(name)
 
 
 def _doubtful(work: Work, name: str, theirs: set[Value], doubtful: set[Value]) -> None:

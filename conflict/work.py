@@ -36,8 +36,11 @@ class Outcome:
 class Work:
     """The state under the hands of `see`: copies of what may change, written on first need."""
 
-    def __init__(self, record: Record, link: Link, change: Change, event: int) -> None:
+    def __init__(
+        self, record: Record, link: Link, change: Change, event: int, alien: frozenset[str] = frozenset()
+    ) -> None:
         self.record, self.link, self.change, self.event = record, link, change, event
+        self.alien = alien
         self.version = record.version
         self.incoming_version = record.version + 1
         self.fields = dict(record.fields)
@@ -95,6 +98,11 @@ class Work:
         self.put(name, value, Stamp(candidate.version, candidate.system, candidate.time, self.event))
         self.agreed[name] = candidate.version
         self.end_contest(name)
+
+    def owe(self, name: str) -> None:
+        """This remote is to be told what stands, whatever it was told before."""
+        self.owes = True
+        self.agreed[name] = min(self.agreed_of(name), self.version_of(name) - 1)
 
     def end_contest(self, name: str) -> None:
         contest = self.contests.pop(name, None)

@@ -15,6 +15,7 @@ from syncd.core.clock import Clock
 from syncd.core.fieldmap import Direction
 from syncd.core.types import Ref
 from syncd.engine.world import Counters, Kind, Stream, World
+from syncd.store.codec import layout_fields, still_known
 from syncd.store.rows import LinkNames
 from syncd.store.store import Store, Tx
 
@@ -89,9 +90,10 @@ async def _stream(
     tx: Tx, settings: Settings, kind: KindSettings, spec: KindSystemSettings, connector: Connector
 ) -> Stream:
     number = await _stream_number(tx, spec.system, kind.name, spec.object)
-    layout = await _layout(tx, number, spec)
+    meanings = _meanings(kind, spec)
+    layout = await _layout(tx, number, spec, meanings)
     rows = await tx.fetch("select layout, fields from layouts where stream = $1", number)
-    layouts = {row["layout"]: tuple(orjson.loads(row["fields"])) for row in rows}
+    layouts = {row["layout"]: still_known(layout_fields(row["fields"]), meanings) for row in rows}
     can = connector.capabilities
     guard = spec.guard or settings.systems[spec.system].guard or _best_guard(connector)
     return Stream(
@@ -135,14 +137,24 @@ async def _stream_number(tx: Tx, system: str, kind: str, object: str) -> int:
     return int(await tx.fetchval(sql, system, kind, object))
 
 
-async def _layout(tx: Tx, stream: int, spec: KindSystemSettings) -> int:
+def _meanings(kind: KindSettings, spec: KindSystemSettings) -> dict[str, str]:
+    """What each remote field is read as: which canonical fields, and their types."""
+    found: dict[str, list[Any]] = {name: [] for name in spec.map.remote_fields}
+    for entry in spec.map.entries:
+        types = [kind.field_types[name].signature for name in entry.canon]
+        for name in entry.remote:
+            found[name].append((entry.canon, types, entry.direction is not Direction.OUT))
+    return {name: repr(meaning) for name, meaning in found.items()}
+
+
+async def _layout(tx: Tx, stream: int, spec: KindSystemSettings, meanings: Mapping[str, str]) -> int:
     sql = "select layout from layouts where hash = $1 and stream = $2"
     found = await tx.fetchval(sql, spec.map.hash, stream)
     if found is not None:
         return int(found)
     sql = """insert into layouts (layout, stream, hash, fields)
     values ((select coalesce(max(layout), 0) + 1 from layouts), $1, $2, $3) returning layout"""
-    number = int(await tx.fetchval(sql, stream, spec.map.hash, orjson.dumps(spec.map.remote_fields)))
+    number = int(await tx.fetchval(sql, stream, spec.map.hash, orjson.dumps(list(meanings.items()))))
     # where another mapping wrote before, what this one reads differently is found by a sweep, soon
     sql = """update streams set swept_at = 'epoch' where stream = $1
     and exists (select from layouts where stream = $1 and layout <> $2)"""

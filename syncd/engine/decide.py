@@ -12,6 +12,7 @@ from conflict.suspects import joined, overwritten, suspects
 from syncd.core.nouns import Change, LinkState, Op
 from syncd.core.state import Link, Record
 from syncd.engine.batch import Batch, Hold, Incoming, Known, Note
+from syncd.engine.retyped import aliens
 from syncd.engine.strangers import stranger
 from syncd.engine.world import Stream, World
 from syncd.store.codec import shadow_bytes
@@ -122,7 +123,16 @@ def _apply(world: World, batch: Batch, item: Incoming, record: Record, link: Lin
     back = link.state is LinkState.GONE
     if back:
         link, record = _restored(batch, link, record)
-    outcome = see(record, link, item.change, batch.stream.map, kind.book, refs=batch.refs, event=batch.event)
+    outcome = see(
+        record,
+        link,
+        item.change,
+        batch.stream.map,
+        kind.book,
+        refs=batch.refs,
+        event=batch.event,
+        alien=aliens(kind, batch.stream, record, link, item.change.fields),
+    )
     batch.applied += 1
     if record.deleted and outcome.changed:
         alive, clash = see_edit_of_deleted(outcome.record, outcome.link, kind.against, event=batch.event)

@@ -36,6 +36,8 @@ async def save(tx: Tx, world: World, batch: Batch) -> None:
     await queues.note_clashes(tx, world.store, world.config, batch.clashes)
     await queues.close_conflicts(tx, batch.closed)
     await queues.close_if_gone(tx, batch.parted)
+    if batch.changes and world.parked:
+        await queues.unpark_said(tx, [(n, name) for (n, _), new in batch.changes.items() for name in new])
     if batch.readable and batch.stream.id in world.parked:
         await queues.unpark_reads(tx, batch.stream.id, batch.readable)
     born = [x for x in links if x.remote_id in batch.new_links]

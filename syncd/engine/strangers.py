@@ -11,6 +11,7 @@ from syncd.engine import decide
 from syncd.engine.batch import Batch, Hold, Incoming, Note
 from syncd.engine.load import own_key
 from syncd.engine.reading import Reading
+from syncd.engine.retyped import aliens
 from syncd.engine.world import World
 from syncd.identity import Ambiguous, Match
 from syncd.identity import decide as match_decide
@@ -88,7 +89,8 @@ def _join(world: World, batch: Batch, item: Incoming, record: Record) -> None:
     batch.linked_here.add(record.record_id)
     plain = replace(change, fields=item.fields, evidence=item.evidence)
     link = _empty(batch, item, record.record_id)
-    outcome = see(record, link, plain, stream.map, kind.book, refs=batch.refs, event=batch.event)
+    alien = aliens(kind, stream, record, link, item.fields)
+    outcome = see(record, link, plain, stream.map, kind.book, refs=batch.refs, event=batch.event, alien=alien)
     batch.applied += 1
     batch.take(outcome)
     decide.notes(batch, item, outcome.unreadable, record.record_id)

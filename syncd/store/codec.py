@@ -15,6 +15,8 @@ from syncd.core.nouns import Candidate, Contest, LinkState, Stamp, Value
 from syncd.core.state import Agreed, ElementStamp, Ghost, Link, Record, Stamps
 
 ABSENT: dict[str, str] = {"$": "absent"}
+FORGOTTEN = ""
+"""In place of a field's name in an old layout: the mapping gives its values another meaning now."""
 
 
 def shadow_bytes(values: Mapping[str, Value], layout: Sequence[str]) -> bytes:
@@ -26,9 +28,25 @@ def shadow_bytes(values: Mapping[str, Value], layout: Sequence[str]) -> bytes:
 
 
 def shadow_dict(raw: bytes, layout: Sequence[str]) -> dict[str, Value]:
-    """The stored shadow by field name, without what was never reported."""
+    """The stored shadow by field name, without what was never reported or is `FORGOTTEN` in the layout."""
     pairs = zip(layout, orjson.loads(raw), strict=True)
-    return {name: value for name, value in pairs if value != ABSENT}
+    found = {name: value for name, value in pairs if value != ABSENT}
+    found.pop(FORGOTTEN, None)
+    return found
+
+
+def layout_fields(raw: bytes) -> dict[str, str | None]:
+    """A stored layout: its fields in order, each with what it was read as (None: not written down)."""
+    stored = [item if isinstance(item, list) else (item, None) for item in orjson.loads(raw)]
+    return {str(name): meaning for name, meaning in stored}
+
+
+def still_known(layout: Mapping[str, str | None], meanings: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of a layout, without those that are read as something else under the present mapping.
+
+    A value that was read as another field, or as another type, is no base for what it means now.
+    """
+    return tuple(n if m is None or meanings.get(n, m) == m else FORGOTTEN for n, m in layout.items())
 
 
 def stamps_bytes(record: Record) -> bytes:

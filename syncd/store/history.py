@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from syncd.core.errors import SyncdError
 from syncd.core.nouns import Value
 from syncd.core.state import Link, Record
+from syncd.store.codec import layout_fields
 from syncd.store.prune import Kept, kept
 from syncd.store.rows import LINK_COLUMNS, LinkNames, link_from, load_records
 from syncd.store.store import Conn, Store
@@ -169,7 +168,7 @@ def _chained(rows: Sequence[Any], begins: datetime | None) -> list[Version]:
 
 async def _copies(con: Conn, record: Record) -> list[Copy]:
     streams = {row["stream"]: row for row in await con.fetch(_STREAMS, record.kind)}
-    layouts = {row["layout"]: tuple(orjson.loads(row["fields"])) for row in await con.fetch(_LAYOUTS)}
+    layouts = {row["layout"]: tuple(layout_fields(row["fields"])) for row in await con.fetch(_LAYOUTS)}
     queued = {row["stream"] for row in await con.fetch(_QUEUED, record.record_id)}
     found = []
     for row in await con.fetch(_COPIES, record.record_id):

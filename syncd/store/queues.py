@@ -132,6 +132,13 @@ async def unpark(tx: Tx, stream: int, written: Sequence[tuple[int, str | None]])
     await tx.execute(sql, stream, [record for record, _ in written], [field for _, field in written])
 
 
+async def unpark_said(tx: Tx, changed: Sequence[tuple[int, str]]) -> None:
+    """Values that could not be said are others now, (record id, canonical field) each: it is tried anew."""
+    sql = """delete from parked p using unnest($1::bigint[], $2::text[]) as u(record_id, field)
+    where p.record_id = u.record_id and p.field = u.field and p.code = 'unsayable'"""
+    await tx.execute(sql, [record for record, _ in changed], [field for _, field in changed])
+
+
 async def unpark_reads(tx: Tx, stream: int, ids: Collection[str]) -> None:
     """Take remote records off the list whose values can all be read now."""
     sql = """delete from parked

@@ -97,7 +97,10 @@ class Stream(SQLModel, table=True):
 
 
 class Layout(SQLModel, table=True):
-    """The order in which shadows of a stream keep their values, one row per mapping that ever wrote any."""
+    """The order in which shadows of a stream keep their values, one row per mapping that ever wrote any.
+
+    `fields` is a list of [remote field, what it was read as], the latter compared and never taken apart.
+    """
 
     __tablename__ = "layouts"
     layout: int = _key(SmallInteger)

@@ -70,8 +70,8 @@ MUTATIONS = (
     Mutation(
         "agreed raised although the record's value stood against it",
         "contest.py",
-        "    work.agreed[name] = min(work.agreed_of(name), work.version_of(name) - 1)\n",
-        "    work.agreed[name] = work.version_of(name)\n",
+        "    work.owe(name)\n",
+        "    work.owes, work.agreed[name] = True, work.version_of(name)\n",
         AGREED,
     ),
     Mutation(
