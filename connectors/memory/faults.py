@@ -6,7 +6,8 @@ first, the commit comes with `release`) · `write.commit` (once per row) · `wri
 committed, its own answer lost) · `write.after_commit` (all is written, the answer is lost) ·
 `write.answer` (all is written, the answer is on its way);
 and of a read: `read.start` · `read.truncate` (half a page, then an error) · `read.hide` and `find.hide`
-(the listed ids are not shown) · `read.page` (between two pages).
+(the listed ids are not shown) · `read.page` (between two pages) · `read.answer`
+(of a read by id: what it shows is on its way).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ POINTS = frozenset(
         "read.truncate",
         "read.hide",
         "read.page",
+        "read.answer",
         "find.hide",
     }
 )

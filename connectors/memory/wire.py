@@ -117,7 +117,9 @@ class Wire:
         found = [row for i in ids if (row := table.live(i)) is not None and self._visible(row)]
         if len(found) < len(ids):
             self._miss()
-        return [self._sent(row) for row in found]
+        sent = [self._sent(row) for row in found]
+        await self.remote.faults.reach("read.answer", object)
+        return sent
 
     def _miss(self) -> None:
         quirks = self.remote.quirks
