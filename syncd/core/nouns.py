@@ -10,10 +10,12 @@ In every mapping of fields a missing key means "not reported"; `None` means "cle
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
+
+from syncd.core.frozen import dataclass
 
 Value: TypeAlias = Any
 """A JSON value: str, int, float, bool, None, list or dict. Canonical values use no float."""

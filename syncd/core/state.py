@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from syncd.core.frozen import dataclass
 from syncd.core.nouns import Contest, LinkState, Stamp, Value
 
 NEVER = Stamp(0, "")
