@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -58,6 +58,7 @@ class HttpClient:
         self.name, self.url, self.auth = name, url.rstrip("/"), auth or HeaderAuth()
         self.headers = {"Accept": "application/json", "User-Agent": "syncd", **(headers or {})}
         self.timeout, self.concurrency, self.tls = timeout, concurrency, tls
+        self.origin = "{0.scheme}://{0.netloc}".format(urlsplit(self.url))
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request) -> Answer:
@@ -93,7 +94,27 @@ class HttpClient:
         pairs = [request.query] if request.query else []
         pairs += [f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in query.items()]
         async with _Within(self, writes=request.writes):
-            return await self._ask(request, self.url + request.path, headers, "&".join(pairs))
+            return await self._ask(request, self._address(request.path), headers, "&".join(pairs))
+
+    def _address(self, path: str) -> str:
+        """A path added to the base address; one that begins `//` counts from the host's root."""
+        return self.origin + path[1:] if path.startswith("//") else self.url + path
+
+    def own_path(self, address: str, *, after: str) -> str:
+        """An address that the server gave, relative to the request path `after`, as a path for `Request`.
+
+        Only its path and query are kept, without our log-in: behind a proxy, scheme and port may be
+        wrong. Raises `NeedsOperator` for another host.
+        """
+        parts = urlsplit(urljoin(self._address(after), address))
+        if parts.hostname != urlsplit(self.url).hostname:
+            todo = "Its pages cannot be followed: log-ins are sent to the host of `url` only"
+            raise NeedsOperator(f"{self.name}: the server points to another host for its next page", todo)
+        kept = [
+            pair for pair in parts.query.split("&") if pair.partition("=")[0] not in self.auth.query_names
+        ]
+        query = "&".join(filter(None, kept))
+        return "/" + (parts.path or "/") + (f"?{query}" if query else "")
 
     async def _ask(self, request: Request, url: str, headers: Pairs, query: str = "") -> Answer:
         if query:

@@ -184,16 +184,15 @@ def compile_query(
             value = make(values)
             if value is None:
                 continue
-            items = (
-                value if stars else [value if not isinstance(value, list) or stars else as_json(value, query)]
-            )
+            items = value if stars else [joined(value) if isinstance(value, list) else value]
             made += [f"{name}={encoded(as_text(item))}" for item in items]
         return "&".join(made)
 
     return fill
 
 
-def as_json(value: Any, query: Mapping[str, Any]) -> Any:
+def joined(value: list[Any]) -> Any:
     """A list of plain values joined by commas; one with structure as JSON."""
-    plain = all(not isinstance(item, Mapping | list) for item in value)
-    return value if plain else orjson.dumps(value).decode()
+    if any(isinstance(item, Mapping | list) for item in value):
+        return orjson.dumps(value).decode()
+    return as_text(value)

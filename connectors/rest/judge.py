@@ -1,0 +1,110 @@
+"""What an answer means: the configured rules first, then the status."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.http import Answer, Step, failure, step_of
+from connectors.rest.options import ErrorRule, ErrorWords
+from connectors.rest.paths import MISSING, getter, whereabouts
+from syncd.core.errors import SyncdError
+
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}|\d{1,6}")
+Where = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`code`, `field` and `id` are the API's words; `answer` is what they stood in, for its headers."""
+
+    step: Step
+    answer: Answer
+    code: str = ""
+    field: str | None = None
+    id: str | None = None
+
+    def failure(self, what: str, *, writes: bool = False) -> SyncdError | None:
+        """The error, where the whole call failed."""
+        return failure(self.step, what, self.answer, writes=writes, code=self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges the answers of one object's calls."""
+
+    where: Where | None
+    code: Where
+    field: Where
+    id: Where
+    rules: tuple[Callable[[str, int, str, Any, Mapping[str, str]], Step | None], ...]
+
+    def judge(self, call: str, answer: Answer, body: Any) -> Verdict | None:
+        """None where all is well. `call` is its name in `calls`."""
+        told = self.where is not None and self.where(body) not in (MISSING, None, False, "")
+        if answer.ok and not told and not self.rules:
+            return None
+        code = self.code(body)
+        word = "" if code in (MISSING, None) or isinstance(code, dict | list) else str(code)
+        step = self._step(call, answer, body, word, told=told)
+        if step is Step.OK:
+            return None
+        shown = word if _CODE.fullmatch(word) else ""  # else it may hold a person's value
+        return Verdict(step, answer, shown, _text(self.field(body)), _text(self.id(body)))
+
+    def _step(self, call: str, answer: Answer, body: Any, code: str, *, told: bool) -> Step:
+        for rule in self.rules:
+            step = rule(call, answer.status, code, body, answer.headers)
+            if step is not None:
+                return step
+        return Step.REJECTED if told and answer.ok else step_of(answer.status)
+
+
+def compile_errors(words: ErrorWords) -> Judge:
+    """The rules as functions."""
+    where = words.where if words.where is not None else None
+    return Judge(
+        getter(where) if where is not None else None,
+        _maybe(words.code),
+        _maybe(words.field),
+        _maybe(words.id),
+        tuple(_rule(rule) for rule in words.rules),
+    )
+
+
+def _maybe(path: str | None) -> Where:
+    return (lambda body: MISSING) if path is None else getter(path)
+
+
+def _rule(rule: ErrorRule) -> Callable[[str, int, str, Any, Mapping[str, str]], Step | None]:
+    step = Step(rule.means)
+    statuses, codes, calls = rule.status, rule.code, rule.on
+    at = None if rule.at is None else whereabouts(rule.at)
+    pattern = None if rule.matches is None else re.compile(rule.matches)
+
+    def fits(call: str, status: int, code: str, body: Any, headers: Mapping[str, str]) -> Step | None:
+        if calls is not None and call not in calls:
+            return None
+        if statuses is not None and status not in statuses:
+            return None
+        if codes is not None and code not in codes:
+            return None
+        if at is not None and not _stands(at(body, headers), rule.is_, pattern):
+            return None
+        return step
+
+    return fits
+
+
+def _stands(found: Any, wanted: Any, pattern: re.Pattern[str] | None) -> bool:
+    if found is MISSING or (found is None and wanted is None):
+        return False
+    if pattern is not None:
+        return isinstance(found, str) and pattern.search(found) is not None
+    return wanted is None or bool(found == wanted)
+
+
+def _text(found: Any) -> str | None:
+    return None if found is MISSING or found is None or isinstance(found, dict | list | bool) else str(found)
