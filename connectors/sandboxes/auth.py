@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import orjson
-from aiohttp import BasicAuth, web
+from aiohttp import web
 
 from connectors.sandboxes.clock import MovableClock
 from connectors.sandboxes.quirks import Fired, Quirks
@@ -49,7 +49,7 @@ class Auth:
         self._failures = 0
         self._locked_until = 0.0
         self._bearer = f"Bearer {options.token}"
-        self._basic = BasicAuth(options.user, options.password).encode()
+        self._basic = basic(options.user, options.password)
 
     def told(self, url: str, files: dict[str, str]) -> dict[str, Any]:
         """What a client must know; `files` are those of the client's certificate."""
@@ -217,6 +217,11 @@ async def form_of(request: web.BaseRequest) -> dict[str, str]:
     fields = {name: values[-1] for name, values in parse_qs((await request.read()).decode()).items()}
     given = request.headers.get("Authorization", "")
     if given.startswith("Basic "):
-        client = BasicAuth.decode(given)
-        fields |= {"client_id": client.login, "client_secret": client.password}
+        user, _, secret = base64.b64decode(given[6:] + "==").decode().partition(":")
+        fields |= {"client_id": user, "client_secret": secret}
     return fields
+
+
+def basic(user: str, password: str) -> str:
+    """The header of HTTP basic."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()

@@ -60,6 +60,12 @@ class FieldShape(Strict):
 
     _rules = field_validator("normalise")(known_rules)
 
+    @property
+    def plain(self) -> bool:
+        """Whether any text up to its length is kept as it comes."""
+        words = self.type in ("text", "email", "phone", "url", "html")
+        return words and not (self.normalise or self.options or self.read_only)
+
     def told(self) -> dict[str, Any]:
         """As a schema call reports it."""
         return self.model_dump(exclude={"on_delete", "normalise", "default"})

@@ -57,12 +57,14 @@ class Table:
         self._stale = 0
         self._walk: tuple[object, list[Row]] | None = None
         self.checks: dict[str, Check] = {}
+        self.plain: dict[str, int] = {}
         self.reshape(shape)
 
     def reshape(self, shape: ObjectShape) -> None:
         """Take another shape: new fields read as empty, those gone are forgotten."""
         self.shape = shape
         self.blank = {name: field.default for name, field in shape.fields.items()}
+        self.locked = {name for name, field in shape.fields.items() if field.read_only}
         self.required = [name for name, field in shape.fields.items() if field.required]
         self.refs = {name: f.references for name, f in shape.fields.items() if f.references}
         self.unique: dict[str, dict[Any, Row]] = {n: {} for n, f in shape.fields.items() if f.unique}
@@ -75,14 +77,17 @@ class Table:
 
     def stored(self, fields: dict[str, Any], *, lenient: bool, forced: bool = False) -> dict[str, Any]:
         """What is kept of these values. `Refusal` for one that does not fit, or unknown and not `lenient`."""
-        made = {}
+        made, plain = {}, self.plain
         for name, value in fields.items():
+            if type(value) is str and 0 < len(value) <= plain.get(name, 0):
+                made[name] = value
+                continue
             check = self.checks.get(name)
             if check is None:
                 if lenient:
                     continue
                 raise Refusal(422, "unknown_field", f"{self.name} has no field {name}", name)
-            if not forced and self.shape.fields[name].read_only:
+            if not forced and name in self.locked:
                 raise Refusal(422, "read_only", f"{name} cannot be written", name)
             made[name] = check(value)
         return made

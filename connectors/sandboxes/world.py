@@ -55,6 +55,7 @@ class World:
         """Take changed quirks and shapes to heart."""
         self._inbound: dict[str, list[tuple[Table, str, str]]] = {}
         for table in self.tables.values():
+            table.plain = {}
             for name, field in table.shape.fields.items():
                 more = [
                     rule
@@ -65,6 +66,8 @@ class World:
                 table.checks[name] = make_check(
                     name, field, (*field.normalise, *more), lambda: self.fired("normalise")
                 )
+                if field.plain and not more:  # the short cut of the hot path: any text up to a length
+                    table.plain[name] = field.length or 1 << 30
                 if field.references:
                     self._inbound.setdefault(field.references, []).append((table, name, field.on_delete))
         self.silent = bool(self.quirks.silent_fields)

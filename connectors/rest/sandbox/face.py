@@ -18,8 +18,7 @@ LOCAL = timezone(timedelta(hours=2))
 
 def iso(stamp: int) -> str:
     """Milliseconds since 1970 as `2026-03-01T09:00:00.000Z`."""
-    at = datetime.fromtimestamp(stamp // 1000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{stamp % 1000:03}Z"
+    return datetime.fromtimestamp(stamp / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 class Face:
@@ -50,9 +49,7 @@ class Face:
         """A time as this CRM writes it."""
         form = self.world.quirks.stamp_format
         if form == "iso":
-            if self._last[0] != stamp:
-                self._last = (stamp, iso(stamp))
-            return self._last[1]
+            return self._iso(stamp)
         if form in ("unix", "unix_ms"):
             return stamp if form == "unix_ms" else stamp // 1000
         at = datetime.fromtimestamp(stamp / 1000, UTC if form == "iso_s" else LOCAL)
@@ -61,24 +58,30 @@ class Face:
 
     def whole(self, table: Table, row: Row) -> dict[str, Any]:
         """A record without bends: the ground truth."""
-        head = {
+        stamp = self._iso(row.stamp)
+        seen = {
             "id": row.id,
             "version": row.version,
-            "created_at": iso(row.created),
-            "updated_at": self._last[1] if self._last[0] == row.stamp else iso(row.stamp),
+            "created_at": stamp if row.created == row.stamp else iso(row.created),
+            "updated_at": stamp,
             "deleted": row.deleted,
             "updated_by": row.by,
         }
         if self.profile.archives:
-            head["archived"] = row.archived
-        return head | row.fields
+            seen["archived"] = row.archived
+        seen.update(row.fields)
+        return seen
+
+    def _iso(self, stamp: int) -> str:
+        if self._last[0] != stamp:
+            self._last = (stamp, iso(stamp))
+        return self._last[1]
 
     def sent(self, table: Table, row: Row, *, listed: bool = False) -> bytes:
         """A record's bytes; in lists some CRMs write ids as numbers."""
         if not self.plain:
             return orjson.dumps(self.bent(table, row, listed=listed))
         if row.sent is None:
-            self.stamp(row.stamp)
             row.sent = orjson.dumps(self.whole(table, row))
         return row.sent
 

@@ -1,0 +1,1 @@
+"""The sandbox kit and the plain CRM, over real HTTP."""
