@@ -11,6 +11,7 @@ import typer
 from syncd.cli.asking import request, with_store
 from syncd.cli.common import FINE, PROBLEMS, Call, ConfigOption, JsonOption, call_of, when
 from syncd.cli.tables import counted, ids, table
+from syncd.core.errors import SyncdError
 from syncd.store import views
 
 app = typer.Typer()
@@ -65,8 +66,7 @@ def show(
     call = call_of(ctx, config, json)
     found = with_store(call, lambda store: views.brake(store, number, limit=limit))
     if found is None:
-        typer.echo(f"there is no brake {number}; `syncd brakes` lists them", err=True)
-        raise typer.Exit(PROBLEMS)
+        raise SyncdError(f"there is no brake {number}; `syncd brakes` lists them")
     call.show(found, _told(found))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 FINE, PROBLEMS, WRONG, OUT_OF_REACH = 0, 1, 2, 3
 """Exit codes: fine, differences or problems found, wrong usage or configuration, system or store away."""
 DEFAULT = Path("syncd.yaml")
+CALL = "syncd.call"
 
 ConfigOption = Annotated[
     Path | None,
@@ -57,7 +59,9 @@ class Call:
 def call_of(ctx: typer.Context, config: Path | None = None, json: bool = False) -> Call:
     """The options in force: those after the command, else those before it."""
     above = ctx.find_object(Call) or Call()
-    return Call(config or above.config, json or above.json)
+    call = Call(config or above.config, json or above.json)
+    ctx.meta[CALL] = call  # for failures: seen from the group as well
+    return call
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -79,17 +83,36 @@ def code_of(error: BaseException) -> int | None:
     return PROBLEMS if isinstance(error, SyncdError) else None
 
 
-def failure(error: BaseException) -> int | None:
-    """Say what is wrong, one line a problem, and answer the exit code; None for a bug, unsaid."""
+def failure(error: Exception, *, json: bool = False) -> int:
+    """Say what is wrong, one line a problem or as JSON, and answer the exit code.
+
+    A bug ends with 3 as well: 1 would say that a comparison was made. SYNCD_TRACEBACK=1 shows where it is.
+    """
     code = code_of(error)
-    if code is None:
-        return None
-    said = str(error)
-    if isinstance(error, ConfigError):
-        count = len(getattr(error, "problems", ()))
-        said += f"\n{count} problem{'s' if count != 1 else ''} in the configuration"
-    typer.echo(said, err=True)
-    return code
+    if code is None and os.environ.get("SYNCD_TRACEBACK") == "1":
+        raise error
+    said = str(error) if code is not None else _bug(error)
+    problems = getattr(error, "problems", ())
+    if json:
+        data = {"ok": False, "error": said, "problems": [asdict(problem) for problem in problems]}
+        typer.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2))
+    else:
+        if isinstance(error, ConfigError):
+            said += f"\n{len(problems)} problem{'s' if len(problems) != 1 else ''} in the configuration"
+        typer.echo(said, err=True)
+    return OUT_OF_REACH if code is None else code
+
+
+def _bug(error: Exception) -> str:
+    """What failed and where, without values: a person's data may stand in the message."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" in {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return (
+        f"syncd failed unexpectedly ({type(error).__name__}{place}): this is a bug. Call it again with "
+        "SYNCD_TRACEBACK=1 in the environment, and report what it prints."
+    )
 
 
 def when(at: datetime | None, now: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -11,8 +11,14 @@ import typer
 from syncd.cli.asking import request, with_store
 from syncd.cli.common import FINE, PROBLEMS, Call, ConfigOption, JsonOption, call_of, when
 from syncd.cli.tables import brief, counted, ids, table
+from syncd.core.errors import SyncdError
+from syncd.core.types import Ref
 from syncd.store import views
 from syncd.store.queues import closed_why
+from syncd.store.store import Store
+
+if TYPE_CHECKING:
+    from syncd.config import Settings
 
 app = typer.Typer()
 Number = Annotated[int, typer.Argument(metavar="N", help="The conflict's number.")]
@@ -43,7 +49,12 @@ def listed(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = F
 
 
 def _print(call: Call, state: str | None, kind: str | None, limit: int) -> None:
-    found = with_store(call, lambda store: views.conflicts(store, state=state, kind=kind, limit=limit))
+    async def look(store: Store) -> list[dict[str, Any]]:
+        found = await views.conflicts(store, state=state, kind=kind, limit=limit)
+        await add_targets(store, call.settings(), found)
+        return found
+
+    found = with_store(call, look)
     call.show(found, _listed(found) if found else "no conflict is open")
     raise typer.Exit(PROBLEMS if any(row["state"] == "open" for row in found) else FINE)
 
@@ -52,10 +63,15 @@ def _print(call: Call, state: str | None, kind: str | None, limit: int) -> None:
 def show(ctx: typer.Context, number: Number, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Show one conflict with all its candidates."""
     call = call_of(ctx, config, json)
-    found = with_store(call, lambda store: views.conflict(store, number))
+
+    async def look(store: Store) -> dict[str, Any] | None:
+        found = await views.conflict(store, number)
+        await add_targets(store, call.settings(), [found] if found is not None else [])
+        return found
+
+    found = with_store(call, look)
     if found is None:
-        typer.echo(f"there is no conflict {number}; `syncd conflicts` lists them", err=True)
-        raise typer.Exit(PROBLEMS)
+        raise SyncdError(f"there is no conflict {number}; `syncd conflicts` lists them")
     call.show(found, _told(found))
 
 
@@ -76,8 +92,7 @@ def decide(
         raise typer.BadParameter("say either --candidate or --value")
     found = with_store(call, lambda store: views.conflict(store, number))
     if found is None:
-        typer.echo(f"there is no conflict {number}; `syncd conflicts` lists them", err=True)
-        raise typer.Exit(PROBLEMS)
+        raise SyncdError(f"there is no conflict {number}; `syncd conflicts` lists them")
     if found["state"] != "open":
         rule = (found["verdict"] or {}).get("rule")
         typer.echo(closed_why(number, found["state"], rule), err=True)
@@ -91,6 +106,31 @@ def decide(
     else:
         args["value"] = _value(value or "")
     request(call, "decide", args)
+
+
+async def add_targets(store: Store, settings: Settings, found: list[dict[str, Any]]) -> None:
+    """Put `targets` into conflicts about references: what the numbers in them stand for."""
+    for row in found:
+        kind = settings.kinds.get(row["kind"])
+        field = kind.field_types.get(row["field"]) if kind is not None else None
+        if not isinstance(field, Ref):
+            continue
+        pointed = settings.kinds[field.kind].field_types
+        names = [name for name, known in pointed.items() if not isinstance(known, Ref)]
+        values = [row["base"], *(c["value"] for c in row["candidates"]), (row["verdict"] or {}).get("value")]
+        row["targets"] = await views.targets(store, [v for v in values if isinstance(v, int)], names)
+
+
+def _said(row: dict[str, Any], value: Any) -> str:
+    """A value in a line; of a reference, what it points at."""
+    if "targets" not in row or not isinstance(value, int):
+        return brief(value)
+    target = row["targets"].get(str(value))
+    if target is None:
+        return f"record {value}, which is not there any more"
+    name = f" {brief(target['name'])}" if target["name"] else ""
+    gone = ", deleted" if target["deleted"] else ""
+    return f"{target['kind']} {value}{name} ({ids(target['ids'])}{gone})"
 
 
 def _value(text: str) -> Any:
@@ -109,7 +149,9 @@ def _listed(found: list[dict[str, Any]]) -> Any:
             f"{row['kind']} {row['record_id']}",
             row["field"] or "(the record)",
             row["state"],
-            " | ".join(f"{n}: {brief(c['value'])} ({c['system']})" for n, c in enumerate(row["candidates"])),
+            " | ".join(
+                f"{n}: {_said(row, c['value'])} ({c['system']})" for n, c in enumerate(row["candidates"])
+            ),
             when(row["opened"], now),
         )
         for row in found
@@ -122,11 +164,12 @@ def _told(found: dict[str, Any]) -> Any:
     what = found["field"] or "the record itself"
     title = (
         f"conflict {found['conflict']} ({found['state']}): {what} of {found['kind']} {found['record_id']}\n"
-        f"known as {ids(found['ids'])}\nwhy: {found['why']}\nbefore: {brief(found['base'])}"
+        f"known as {ids(found['ids'])}\nwhy: {found['why']}\nbefore: {_said(found, found['base'])}"
     )
     if found["verdict"] is not None:
         title += f"\nverdict: {brief(found['verdict'])}"
-    rows = [(n, c["system"], brief(c["value"]), _time(c["time"])) for n, c in enumerate(found["candidates"])]
+    candidates = enumerate(found["candidates"])
+    rows = [(n, c["system"], _said(found, c["value"]), _time(c["time"])) for n, c in candidates]
     return table(title, "candidate", "system", "value", "edited", rows=rows)
 
 

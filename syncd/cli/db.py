@@ -10,6 +10,7 @@ import typer
 
 from syncd.cli.common import FINE, PROBLEMS, Call, ConfigOption, JsonOption, call_of
 from syncd.service.stores import open_url
+from syncd.store.revision import is_current
 
 app = typer.Typer(help="The store's tables: which version they are, and bringing them up to date.")
 T = TypeVar("T")
@@ -48,6 +49,7 @@ def _with_url(call: Call, work: Callable[[str], T]) -> T:
 
     async def opened() -> T:
         async with open_url(settings) as (url, _):
+            await is_current(url)  # says why it cannot be reached better than the migrations' driver
             return await asyncio.to_thread(work, url)
 
     return asyncio.run(opened())

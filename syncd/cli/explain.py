@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from syncd.cli.asking import with_store
-from syncd.cli.common import WRONG, Call, ConfigOption, JsonOption, call_of
+from syncd.cli.common import Call, ConfigOption, JsonOption, call_of
 from syncd.cli.tables import brief, shown, table
 from syncd.store.explain import Explanation, explain, life, moment
 from syncd.store.history import Story, find_record, load_story
@@ -32,9 +32,10 @@ def explain_command(
 ) -> None:
     """Why a field has its value: who said so, what stood against it, which rule, and where it was written."""
     call = call_of(ctx, config, json)
-    section = call.settings().kinds.get(kind)
+    kinds = call.settings().kinds
+    section = kinds.get(kind)
     if section is None:
-        raise typer.BadParameter(f"there is no kind {kind}")
+        raise typer.BadParameter(f"there is no kind {kind}; known are: {', '.join(kinds)}")
     if field is not None and field not in section.field_types:
         raise typer.BadParameter(f"{kind} has no field {field}; it has: {', '.join(section.field_types)}")
     story = story_of(call, kind, ident)
@@ -47,8 +48,7 @@ def explain_command(
 def story_of(call: Call, kind: str, ident: str) -> Story:
     """All that is stored of a record. Exits with 2 where the kind is unknown, with 1 where the record is."""
     if kind not in (kinds := call.settings().kinds):
-        typer.echo(f"there is no kind {kind}; known are: {', '.join(kinds)}", err=True)
-        raise typer.Exit(WRONG)
+        raise typer.BadParameter(f"there is no kind {kind}; known are: {', '.join(kinds)}")
 
     async def load(store: Store) -> Story:
         return await load_story(store, kind, await find_record(store, kind, ident))

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from syncd.cli.common import Call, ConfigOption, JsonOption, failure
+from syncd.cli.common import CALL, Call, ConfigOption, JsonOption, failure
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("syncd.cli.demo", "Show everything on this machine: nothing to install or configure."),
@@ -59,10 +59,10 @@ class _Lazy(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            code = failure(error)
-            if code is None:
-                raise
-            raise typer.Exit(code) from None
+            if hasattr(error, "exit_code") or isinstance(error, typer.Abort):
+                raise  # typer's own: usage, exits
+            asked = ctx.meta.get(CALL) or ctx.find_object(Call) or Call()
+            raise typer.Exit(failure(error, json=asked.json)) from None
 
 
 app = typer.Typer(

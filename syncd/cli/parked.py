@@ -10,6 +10,7 @@ import typer
 from syncd.cli.asking import request, with_store
 from syncd.cli.common import FINE, PROBLEMS, Call, ConfigOption, JsonOption, call_of, when
 from syncd.cli.tables import brief, counted, ids, table
+from syncd.core.errors import SyncdError
 from syncd.store import views
 
 app = typer.Typer()
@@ -52,8 +53,7 @@ def show(ctx: typer.Context, number: Number, config: ConfigOption = None, json: 
     call = call_of(ctx, config, json)
     found = with_store(call, lambda store: views.parked_item(store, number))
     if found is None:
-        typer.echo(f"there is no parked item {number}; `syncd parked` lists them", err=True)
-        raise typer.Exit(PROBLEMS)
+        raise SyncdError(f"there is no parked item {number}; `syncd parked` lists them")
     call.show(found, _told(found))
 
 

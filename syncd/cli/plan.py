@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from syncd.cli.common import FINE, OUT_OF_REACH, Call, ConfigOption, JsonOption, call_of, console
+from syncd.cli.common import FINE, OUT_OF_REACH, WRONG, Call, ConfigOption, JsonOption, call_of, console
 from syncd.cli.tables import brief, counted, table
 from syncd.core.clock import SystemClock
 from syncd.core.errors import NeedsOperator
@@ -35,22 +35,24 @@ def plan(
     """Say what `syncd run` would do now: creates, updates, deletes, clashes by rule, and the calls it costs.
 
     Reads live data, writes nothing: the store is copied within its database and the copy is dropped at
-    the end. Ends with 3 where a system cannot be used now.
+    the end. Ends with 2 where a mapping does not fit its system, with 3 where a system cannot be used now.
     """
     call = call_of(ctx, config, json)
-    forecast = asyncio.run(_planned(call, sweep=sweep, limit=limit))
+    forecast, refused = asyncio.run(_planned(call, sweep=sweep, limit=limit))
     call.show(forecast.as_dict(), plan_text(forecast))
-    raise typer.Exit(OUT_OF_REACH if any(pair.why_not for pair in forecast.pairs) else FINE)
+    away = any(pair.why_not for pair in forecast.pairs)
+    raise typer.Exit(WRONG if refused else OUT_OF_REACH if away else FINE)
 
 
-async def _planned(call: Call, *, sweep: bool, limit: int) -> Forecast:
+async def _planned(call: Call, *, sweep: bool, limit: int) -> tuple[Forecast, bool]:
+    """The plan, and whether a mapping does not fit its system."""
     clock = SystemClock()
     async with open_service(call.settings(), clock=clock, lease=False) as service:
         lost = next((look for look in service.looks.values() if look.connector is None), None)
         if lost is not None:
             raise NeedsOperator(f"{lost.system} cannot be used at all: {lost.trouble}", "Mend its connector")
         with console(stderr=True).status("reading live data, writing nothing …"):
-            return await make_plan(
+            forecast = await make_plan(
                 service.store,
                 service.settings,
                 service.connectors,
@@ -60,6 +62,7 @@ async def _planned(call: Call, *, sweep: bool, limit: int) -> Forecast:
                 sweep=sweep,
                 limit=limit,
             )
+        return forecast, service.refused
 
 
 # -- as text --------------------------------------------------------------------------------------------

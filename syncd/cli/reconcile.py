@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from syncd.cli.common import FINE, OUT_OF_REACH, PROBLEMS, Call, ConfigOption, JsonOption, call_of, console
+from syncd.cli.common import (
+    FINE,
+    OUT_OF_REACH,
+    PROBLEMS,
+    WRONG,
+    Call,
+    ConfigOption,
+    JsonOption,
+    call_of,
+    console,
+)
 from syncd.cli.nested import nested
 from syncd.cli.tables import brief, counted, table
 from syncd.core.clock import SystemClock
@@ -42,19 +52,20 @@ def reconcile(
     """Compare every record in every system with our own, both ways, and list what differs and why.
 
     Reads only, and may run beside the daemon. Ends with 0 where everything agrees or is an open item that
-    syncd lists, with 1 where something else differs, with 3 where a system cannot be compared now.
+    syncd lists, with 1 where something else differs, with 2 where a mapping does not fit its
+    system, with 3 where a system cannot be compared now.
     """
     call = call_of(ctx, config, json)
-    report, asked = asyncio.run(_compare(call, kinds or None, limit, repair=repair))
+    report, asked, refused = asyncio.run(_compare(call, kinds or None, limit, repair=repair))
     data = {**report.as_dict(), "sweeps_asked": asked}
     if out is not None:
         out.write_bytes(_json(data))
     call.show(data, report_text(report, asked, out))
-    raise typer.Exit(exit_code(report))
+    raise typer.Exit(WRONG if refused else exit_code(report))
 
 
 def exit_code(report: Report) -> int:
-    """What a comparison ends with."""
+    """What a comparison of systems that fit their mappings ends with."""
     if any(pair.why_not == ASLEEP for pair in report.pairs):
         return OUT_OF_REACH
     return FINE if report.settled else PROBLEMS
@@ -62,7 +73,8 @@ def exit_code(report: Report) -> int:
 
 async def _compare(
     call: Call, kinds: list[str] | None, limit: int, *, repair: bool
-) -> tuple[Report, list[int]]:
+) -> tuple[Report, list[int], bool]:
+    """The report, the sweeps that were asked for, and whether a mapping does not fit its system."""
     settings = call.settings()
     for kind in kinds or ():
         if kind not in settings.kinds:
@@ -71,7 +83,8 @@ async def _compare(
         world = await service.world(look_only=True)
         with progress_bar() as progress:
             report = await Reconciler(world, service.keepers, limit=limit, progress=progress).run(kinds)
-        return report, await ask_for_sweeps(service.store, report) if repair else []
+        asked = await ask_for_sweeps(service.store, report) if repair else []
+        return report, asked, service.refused
 
 
 @contextmanager

@@ -14,6 +14,11 @@ SPACES = "Indent with spaces: YAML allows no tabs."
 QUOTES = 'Put the text in double quotes: "…".'
 CLOSE = "Close it with the same quote, on the same line."
 
+LIST_OPEN = ("a list is opened with [ here and not closed", "Add the closing ].")
+MAPPING_OPEN = ("a mapping is opened with { here and not closed", "Add the closing }.")
+BRACKETS = {"[": LIST_OPEN, "{": MAPPING_OPEN}
+QUOTED = re.compile(r"\"(\\.|[^\"\\])*\"|'[^']*'")
+
 INERT = re.compile(r"\\.|'[^']*'")
 """Escapes and single-quoted texts, in which a double quote opens nothing."""
 
@@ -24,8 +29,8 @@ TABLE = (
     (r"unknown escape", "a backslash inside double quotes", "Use single quotes.", False),
     (r"character '(.)' that cannot start", r'text may not start with "\1"', QUOTES, False),
     (r"flow \w+ expected .* got '\{'", "a brace inside {…} without quotes", 'Write "${env:NAME}".', False),
-    (r"flow sequence", "a list is opened with [ here and not closed", "Add the closing ].", True),
-    (r"flow mapping", "a mapping is opened with { here and not closed", "Add the closing }.", True),
+    (r"flow sequence", *LIST_OPEN, True),
+    (r"flow mapping", *MAPPING_OPEN, True),
     (r"mapping values are not allowed", COLON, QUOTES, False),
     (r"sequence entries are not allowed", "a list item must start on a line of its own", "", False),
     (r"block \w+ expected <block end>", "this line is indented differently from its neighbours",
@@ -49,7 +54,27 @@ def syntax_problem(error: MarkedYAMLError, text: str, file: str, report: Report)
             mark = error.context_mark if use_context and error.context_mark else error.problem_mark
             report.at(place_of(mark, file), (), found.expand(message), hint or QUOTES)
             return
+    bracket = open_bracket(text)
+    if bracket is not None:
+        line, column, sign = bracket
+        message, hint = BRACKETS[sign]
+        report.at(Place(file, line, column), (), message, hint)
+        return
     report.at(place_of(error.problem_mark, file), (), "this is not valid YAML", QUOTES)
+
+
+def open_bracket(text: str) -> tuple[int, int, str] | None:
+    """Line, column and sign of the innermost bracket that the text leaves open: at its end YAML says only
+    that something is missing."""
+    opened: list[tuple[int, int, str]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = QUOTED.sub(lambda found: " " * len(found[0]), line).split(" #")[0]
+        for column, sign in enumerate(bare, 1):
+            if sign in BRACKETS:
+                opened.append((number, column, sign))
+            elif sign in "]}" and opened:
+                opened.pop()
+    return opened[-1] if opened else None
 
 
 def open_quote(text: str, mark: object) -> tuple[int, int] | None:

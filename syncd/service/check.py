@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from syncd.config import Problem, Settings
 from syncd.core.errors import StoreUnavailable
 from syncd.service.look import Look, look_at_all
+from syncd.store.pool import place
+from syncd.store.revision import is_current
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,17 @@ async def _store(settings: Settings) -> tuple[str, str | None]:
     """Where the store is, and what is wrong with it; an embedded one is not started for this."""
     if settings.store.url is None:
         return f"embedded, in {settings.state_dir}", None
-    return await asyncio.to_thread(_look_at_store, settings.store.url.get_secret_value())
+    url = settings.store.url.get_secret_value()
+    try:
+        if await is_current(url):  # and says why it cannot be reached better than the migrations' driver
+            return place(url), None
+    except StoreUnavailable as error:
+        return place(url), str(error)
+    return await asyncio.to_thread(_look_at_store, url)
 
 
 def _look_at_store(url: str) -> tuple[str, str | None]:
     from syncd.store import migrate
-    from syncd.store.pool import place
 
     try:
         pending = migrate.pending(url)

@@ -44,6 +44,11 @@ class Service:
         """By system; a system in trouble has one that nothing should be asked of."""
         return {name: look.connector for name, look in self.looks.items() if look.connector is not None}
 
+    @property
+    def refused(self) -> bool:
+        """Whether a mapping does not fit what a system has: the configuration must change, or the system."""
+        return any(look.refused for look in self.looks.values())
+
     def asleep(self) -> dict[tuple[str, str], str]:
         """Why a (system, kind) cannot run now."""
         return {

@@ -6,7 +6,7 @@ where a view says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -168,6 +168,21 @@ async def conflict(store: Store, number: int) -> dict[str, Any] | None:
 _CONFLICT = """
 select c.conflict, c.record_id, r.kind, c.field, c.state, c.why, c.base, c.candidates, c.verdict, c.config,
 c.opened, c.closed from conflicts c left join records r using (record_id)"""
+
+
+async def targets(store: Store, records: Collection[int], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What references point at, by record id as text: `kind`, `name` and `ids`; {system: remote ids}.
+
+    The name is the first of the fields `names` that has a text (a person's value: show it to its owner).
+    """
+    sql = "select record_id, kind, deleted, fields from records where record_id = any($1::bigint[])"
+    async with store.plain() as con:
+        rows = [dict(row) for row in await con.fetch(sql, list(records))]
+        await _add_ids(con, rows)
+    for row in rows:
+        fields = row.pop("fields")
+        row["name"] = next((fields[n] for n in names if isinstance(fields.get(n), str)), None)
+    return {str(row["record_id"]): row for row in rows}
 
 
 async def parked(

@@ -185,3 +185,19 @@ async def test_help_lists_every_command_without_importing_any(tmp_path: Path) ->
     assert "typer" in done.err
     for heavy in ("asyncpg", "aiohttp", "sqlalchemy", "pydantic", "syncd.cli.run"):
         assert f" {heavy}\n" not in done.err
+
+
+async def test_a_conflict_about_a_reference_names_what_it_points_at(pair: Pair) -> None:
+    await run_sql(pair.crm, "insert into companies (name) values ('Acme'), ('Zet')")
+    async with one_person(pair) as (crm, erp), Watch.on(pair.store, "conflicts", "outbox") as store:
+        await store.until("select (select count(*) from links) = 6 and not exists (select from outbox)")
+        async with crm.con.transaction():
+            await crm.con.execute("update people set company_id = 1")
+            sql = "update contacts set org = (select org_id from orgs where title = 'Zet')"
+            await erp.con.execute(sql)
+        number = await store.until("select conflict from conflicts where state = 'open'")
+        shown = await pair.syncd("conflicts", "show", str(number))
+        (row,) = await listed(pair, "conflicts")
+    assert {target["name"] for target in row["targets"].values()} == {"Acme", "Zet"}
+    acme = next(n for n, target in row["targets"].items() if target["name"] == "Acme")
+    assert f'company {acme} "Acme" (crm:1, erp:' in shown.out

@@ -20,6 +20,7 @@ ENV = {
 ARCHIVING = "    deletes: {policy: archive}\n    conflicts:"
 FILES = {
     "broken YAML": (("systems:\n", "systems: [\n"), "syncd.yaml:2:10: ", "not closed"),
+    "a bracket at the end": (("service:", "more: ["), "syncd.yaml:", "opened with [ here and not closed"),
     "unknown key": (("poll: 1s", "pol: 1s"), "syncd.yaml:3:", 'Did you mean "poll"?'),
     "wrong type": (("website: text", "website: texd"), "syncd.yaml:7:", "Did you mean text?"),
     "no such connector": (("connector: sql", "connector: sqk"), "syncd.yaml:3:", 'Did you mean "sql"?'),
@@ -57,6 +58,50 @@ async def test_a_wrong_file(tmp_path: Path, case: str) -> None:
 async def test_every_command_refuses_a_wrong_file(tmp_path: Path, command: str) -> None:
     (tmp_path / "syncd.yaml").write_text(CONFIG.replace("poll: 1s", "pol: 1s", 1))
     assert "1 problem in the configuration" in refused(await syncd(tmp_path, command, env=ENV), 2)
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "reconcile", "status", "conflicts", "parked", "brakes"])
+async def test_a_wrong_file_as_json(tmp_path: Path, command: str) -> None:
+    (tmp_path / "syncd.yaml").write_text(CONFIG.replace("poll: 1s", "pol: 1s", 1))
+    done = await syncd(tmp_path, command, "--json", env=ENV)
+    assert (done.code, done.err) == (2, "")
+    problem, *others = done.json()["problems"]
+    assert not others
+    assert (problem["line"], problem["hint"]) == (3, 'Did you mean "poll"?')
+    assert done.json()["ok"] is False
+
+
+@pytest.mark.parametrize("command", ["plan", "reconcile", "status", "conflicts", "parked", "brakes", "sweep"])
+async def test_a_store_out_of_reach_as_json(tmp_path: Path, command: str) -> None:
+    (tmp_path / "syncd.yaml").write_text(CONFIG)
+    done = await syncd(tmp_path, command, "--json", env=ENV)
+    assert (done.code, done.err) == (3, "")
+    assert "the store at 127.0.0.1:1/store cannot be reached" in done.json()["error"]
+
+
+async def test_a_store_whose_database_is_missing(tmp_path: Path, fresh_database: FreshDatabase) -> None:
+    pair = await Pair.make(tmp_path, fresh_database)
+    head, question, query = pair.store.partition("?")
+    pair.env["STORE"] = f"{head}_gone{question}{query}"
+    done = await pair.syncd("check")
+    assert done.code == 3
+    assert "has no such database. Create it, or mend `store`." in done.out
+    for command in (["db", "current"], ["db", "upgrade"], ["status"]):
+        assert "has no such database" in refused(await pair.syncd(*command), 3)
+
+
+async def test_a_bug_is_told_as_one_and_is_no_difference(
+    tmp_path: Path, fresh_database: FreshDatabase
+) -> None:
+    pair = await Pair.make(tmp_path, fresh_database)
+    assert (await pair.syncd("db", "upgrade")).code == 0
+    await run_sql(pair.store, "alter table streams alter column stream type text")  # what no release has
+    said = refused(await pair.syncd("reconcile"), 3)
+    assert "failed unexpectedly" in said
+    assert "SYNCD_TRACEBACK=1" in said
+    assert (await pair.syncd("reconcile", "--json")).json()["ok"] is False
+    pair.env["SYNCD_TRACEBACK"] = "1"
+    assert "Traceback" in (await pair.syncd("reconcile")).err
 
 
 async def test_all_problems_at_once(tmp_path: Path) -> None:
@@ -100,6 +145,8 @@ async def test_check_holds_the_mappings_against_the_tables(
     assert 'kinds.contact.systems.erp.fields.last_name: contacts has no field "family"' in done.out
     assert 'kinds.company.systems.erp.key_field: orgs has no field "syncd_id"' in done.out
     assert done.out.endswith("2 problems\n")
+    for command in ("plan", "reconcile"):
+        assert (await pair.syncd(command)).code == 2, f"{command} and check end alike"
     data = (await pair.syncd("check", "--json")).json()
     assert data["ok"] is False
     assert {problem["line"] for problem in data["problems"]} == {11, 23}
