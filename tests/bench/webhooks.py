@@ -107,10 +107,10 @@ async def steady(
         answers.append(time.perf_counter() - began[value])
 
     before, start, cpu, sent = len(far.at), time.perf_counter(), time.process_time(), store.statements
-    total = int(rate * seconds)
+    total, clock = int(rate * seconds), SystemClock()
     async with asyncio.TaskGroup() as tasks:
         for n in range(total):
-            await asyncio.sleep(max(0.0, start + n / rate - time.perf_counter()))
+            await clock.sleep(max(0.0, start + n / rate - time.perf_counter()))
             tasks.create_task(one(n))
     await asyncio.wait_for(far.until(before + total), 30)
     quantiles("answered", answers)
