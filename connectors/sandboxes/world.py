@@ -55,7 +55,7 @@ class World:
         """Take changed quirks and shapes to heart."""
         self._inbound: dict[str, list[tuple[Table, str, str]]] = {}
         for table in self.tables.values():
-            table.plain = {}
+            table.plain, table.checks = {}, {}
             for name, field in table.shape.fields.items():
                 more = [
                     rule
