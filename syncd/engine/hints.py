@@ -12,7 +12,8 @@ from syncd.core.errors import RetryLater
 from syncd.core.nouns import Change, Op
 from syncd.engine.batch import Hold
 from syncd.engine.save import hold
-from syncd.engine.world import Hint, Stream, World
+from syncd.engine.signals import Hint
+from syncd.engine.world import Stream, World
 from syncd.store.store import Conn
 
 MOST_WAITING = 100_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,26 +79,6 @@ class Kind:
 
 
 @dataclass(slots=True)
-class Bells:
-    """In-process wake-ups; each says that there may be something to do."""
-
-    push: dict[int, asyncio.Event] = field(default_factory=dict)
-    inbox: dict[int, asyncio.Event] = field(default_factory=dict)
-    read: dict[int, asyncio.Event] = field(default_factory=dict)
-
-    def add(self, stream: int) -> None:
-        for bells in (self.push, self.inbox, self.read):
-            bells[stream] = asyncio.Event()
-
-    def ring_push(self, streams: Sequence[int]) -> None:
-        for stream in streams:
-            self.push[stream].set()
-
-    def ring_inbox(self, stream: int) -> None:
-        self.inbox[stream].set()
-
-
-@dataclass(slots=True)
 class Counters:
     """What this process did since it began, for metrics and the benchmark.
 
@@ -115,29 +94,6 @@ class Counters:
     conflicts: int = 0
     parked: int = 0
     read_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """What a webhook said of an id that waits to be read.
-
-    `version` is None where it tells nothing. `creates` are the create calls that were open when it came:
-    the id may be what one of them made.
-    """
-
-    version: str | None
-    deleted: bool
-    creates: frozenset[int]
-
-    @property
-    def can_be_known(self) -> bool:
-        """Whether a link could show that it is no news."""
-        return self.deleted or self.version is not None
-
-    def with_other(self, other: Hint | None) -> Hint:
-        """Both in one: when they differ, nothing is said but that the record is to be read."""
-        same = other is None or (other.version, other.deleted) == (self.version, self.deleted)
-        return self if same else Hint(None, False, self.creates)
 
 
 @dataclass(frozen=True, slots=True)
