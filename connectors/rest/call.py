@@ -63,6 +63,15 @@ class Call:
             headers.setdefault("Content-Type", "application/x-www-form-urlencoded" if self.form else JSON)
         return Request(self.method, path, headers, body, self.query(filled), self.writes)
 
+    def parts(self, values: Values) -> dict[str, Any]:
+        """The request as a part of a batch: method, path, headers, body."""
+        filled = {**self.fixed, **values}
+        path, query = self.path(filled), self.query(filled)
+        headers = {n: as_text(v) for n, f in self.headers.items() if (v := f(filled)) is not None}
+        body = None if self.body is None else self.body.fill(filled)
+        whole = f"{path}?{query}" if query else path
+        return {"method": self.method, "path": whole, "headers": headers or None, "body": body}
+
     def _body(self, tree: Any) -> bytes:
         if self.form:
             return urlencode({k: as_text(v) for k, v in (tree or {}).items()}).encode()

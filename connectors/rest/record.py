@@ -33,6 +33,7 @@ class Record:
     id_at: Get
     inner: Get
     pick: Pick
+    told: Pick
     version: Callable[[dict[str, Any]], str | None]
     moment: Callable[[dict[str, Any]], Any]
     deleted: Callable[[dict[str, Any]], bool] | None
@@ -72,6 +73,11 @@ class Record:
             return str(int(raw))
         raise RetryLater(f"system {self.system}: {self.object}: a listed record has no id; check `record.id`")
 
+    def stored(self, item: dict[str, Any]) -> dict[str, Any]:
+        """The fields that a write's answer tells; what it leaves out says nothing, for it may be short."""
+        fields = self.inner(item)
+        return self.told(fields) if type(fields) is dict else {}
+
     def mapping(self, found: Any) -> dict[str, Any] | None:
         """The record that an answer holds, without the wrapping of lists; None where it holds none."""
         item = self.unwrap(found)
@@ -90,6 +96,7 @@ def compile_record(
     said, values, zone = words.record, words.values, words.feed.zone
     names = tuple(dict.fromkeys(wanted))
     version = None if said.version is None or said.version.startswith("header:") else said.version
+    converters = readers(values, zone, names, infos)
     own = [path for path in (said.id, version, said.modified, said.deleted) if path]
     return Record(
         system,
@@ -99,7 +106,8 @@ def compile_record(
         getter(said.unwrap),
         getter(said.id),
         getter(said.fields),
-        _picker(names, readers(values, zone, names, infos), null=said.absent == "null"),
+        _picker(names, converters, null=said.absent == "null"),
+        _picker(names, converters, null=False),
         _version(version),
         _moment(said.modified, form_of(words.feed.modified_form, zone).read),
         _deleted(said.deleted, said.deleted_is),

@@ -1,0 +1,117 @@
+"""Several writes in one request, and each result back to its push."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from multidict import CIMultiDict
+
+from connectors.http import Answer, HttpClient
+from connectors.rest.call import Call, Reply
+from connectors.rest.outcome import Job, Outcome, outcome, rejected
+from connectors.rest.paths import MISSING, getter
+from connectors.rest.shape import Batch, Shape
+from syncd.core.errors import BatchRefused, NeedsOperator, RetryLater
+from syncd.core.nouns import Deferred, PushOp, Uncertain
+
+Values = Mapping[str, Any]
+
+
+class Batcher:
+    """Writes jobs of one operation by one batch call."""
+
+    def __init__(self, client: HttpClient, shape: Shape, batch: Batch) -> None:
+        self.client, self.shape, self.batch = client, shape, batch
+        words = batch.words
+        self.match = None if words.match is None else getter(words.match)
+        self.status = None if words.status is None else getter(words.status)
+        self.headers = None if words.result_headers is None else getter(words.result_headers)
+        self.body = getter(words.result)
+
+    async def send(self, jobs: Sequence[Job], values: Sequence[dict[str, Any]]) -> list[Outcome]:
+        """One request. Raises what fails it whole, and `BatchRefused` where one of several is to blame."""
+        rows = [self._row(job, row, str(n)) for n, (job, row) in enumerate(zip(jobs, values, strict=True))]
+        each = {name: [t.fill(row) for row in rows] for name, t in self.batch.each.items()}
+        filled = {**each, "op": jobs[0].op}
+        reply = await self.shape.ask(self.client, self.batch.call, filled)
+        if reply.verdict is not None:
+            return self._whole(jobs, reply)
+        return self._results(jobs, reply)
+
+    def _row(self, job: Job, values: dict[str, Any], ref: str) -> dict[str, Any]:
+        row = {**self.batch.call.fixed, **values, "ref": ref, "op": job.op}
+        if self.batch.carries_calls:
+            row |= self.shape.call(job.op).parts(row)
+        return row
+
+    def _whole(self, jobs: Sequence[Job], reply: Reply) -> list[Outcome]:
+        """An error of the whole request: of its only record, or of one that it does not name."""
+        assert reply.verdict is not None
+        if len(jobs) == 1:
+            return [outcome(self.shape, jobs[0], reply)]
+        failed = reply.verdict.failure(reply.call.what, writes=True)
+        if failed is not None:
+            raise failed
+        code = reply.verdict.code or str(reply.answer.status)
+        raise BatchRefused(code, f"{reply.call.what}: the server refused the batch ({code})")
+
+    def _results(self, jobs: Sequence[Job], reply: Reply) -> list[Outcome]:
+        found = reply.found
+        if found is None and self.match is None and not jobs[0].creates:
+            return [outcome(self.shape, job, self._reply(job, None, reply)) for job in jobs]
+        told = [found] if len(jobs) == 1 and not isinstance(found, list) and found is not None else found
+        if not isinstance(told, list) or (self.match is None and len(told) != len(jobs)):
+            raise RetryLater(
+                f"{reply.call.what}: the answer does not hold one result per record", uncertain=True
+            )
+        by_ref = dict(enumerate(told)) if self.match is None else self._matched(told)
+        return [self._one(job, by_ref.get(n, MISSING), reply) for n, job in enumerate(jobs)]
+
+    def _matched(self, told: list[Any]) -> dict[int, Any]:
+        """Results by the number that we gave; the first of two for one number counts."""
+        assert self.match is not None
+        found: dict[int, Any] = {}
+        for result in told:
+            ref = str(self.match(result))
+            if ref.isdigit():
+                found.setdefault(int(ref), result)
+        return found
+
+    def _one(self, job: Job, result: Any, whole: Reply) -> Outcome:
+        if result is MISSING:
+            return Uncertain(job.push.push_id, "the answer left this record out")
+        reply = self._reply(job, result, whole)
+        came = outcome(self.shape, job, reply)
+        if isinstance(came, RetryLater):
+            push_id = job.push.push_id
+            return Uncertain(push_id, str(came)) if came.uncertain else Deferred(push_id, came.after)
+        if isinstance(came, NeedsOperator) and reply.verdict is not None:
+            return rejected(job, reply.verdict)  # this record, not this account: the batch was let in
+        return came
+
+    def _reply(self, job: Job, result: Any, whole: Reply) -> Reply:
+        """One result as if it were the answer to a call of its own."""
+        status = self.status(result) if self.status is not None else 200
+        headers = self.headers(result) if self.headers is not None else None
+        body = self.body(result)
+        body = None if body is MISSING else body
+        number = status if isinstance(status, int) else int(status) if str(status).isdigit() else 500
+        answer = Answer(number, _titled(headers), b"")
+        verdict = self.shape.judge.judge(job.op, answer, body)
+        return Reply(self._call(job.op), answer, body, verdict)
+
+    def _call(self, op: str) -> Call:
+        path = self.batch.words.record
+        if path is not None:
+            return replace(self.batch.call, find=getter(path))
+        return self.shape.calls.get(op) or replace(self.batch.call, find=getter(""))
+
+
+def _titled(headers: Any) -> Mapping[str, str]:
+    """Header names as the plain table has them, `ETag` among them."""
+    return CIMultiDict({str(k): str(v) for k, v in headers.items()}) if isinstance(headers, dict) else {}
+
+
+OPS = {PushOp.CREATE: "create", PushOp.UPDATE: "update", PushOp.DELETE: "delete", PushOp.ARCHIVE: "update"}

@@ -1,0 +1,167 @@
+"""Any JSON API as a system: what it can do follows from the words of its configuration."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from connectors.base import Capabilities, Delivery, FieldInfo, ObjectInfo, ObjectSpec, Refused, Schema
+from connectors.http import HttpClient
+from connectors.rest import fields as _fields
+from connectors.rest import probe
+from connectors.rest.feed import Feed, read_all, state_of
+from connectors.rest.listing import scan
+from connectors.rest.login import auth_of
+from connectors.rest.lookup import Lookup
+from connectors.rest.options import RestObjectOptions, RestOptions, merged
+from connectors.rest.shape import Shape, compile_shape
+from connectors.rest.times import read_by_time
+from connectors.rest.tokens import read_by_token
+from connectors.rest.webhooks import Receiver
+from connectors.rest.writer import Writer
+from syncd.core.errors import NeedsOperator
+from syncd.core.nouns import Change, Cursor, Fields, Op, Page, Push, PushResult
+
+_READ = {"all": read_all, "token": read_by_token, "time": read_by_time}
+ALONE = 10
+"""Records per write where each is a request of its own."""
+
+
+class RestConnector:
+    """See `connectors.base` for what each call promises; `describe` completes the capabilities."""
+
+    OPTIONS = RestOptions
+    OBJECT_OPTIONS = RestObjectOptions
+    ARCHIVES = "archive"
+
+    def __init__(self, name: str, settings: Fields, objects: Sequence[ObjectSpec]) -> None:
+        self.name = name
+        self.options = RestOptions.model_validate(dict(settings))
+        self.specs = {spec.name: spec for spec in objects}
+        known = dict.fromkeys([*self.options.objects, *self.specs])
+        self.shapes = {n: self._compiled(n, _fields.declared(merged(self.options, n))) for n in known}
+        self._told: set[str] = set()
+        self._locks = {n: asyncio.Lock() for n in self.shapes}
+        tls = self.options.tls.model_dump() if self.options.tls is not None else None
+        self.client = HttpClient(
+            f"system {name}",
+            self.options.url,
+            auth=auth_of(name, self.options),
+            headers=self.options.headers,
+            timeout=self.options.timeout,
+            concurrency=self.options.concurrency,
+            tls=tls,
+        )
+        hooks = self.options.webhooks
+        self._receiver = None if hooks is None else Receiver(name, hooks, list(self.specs))
+
+    def _compiled(self, object: str, infos: Mapping[str, FieldInfo], *, closed: bool = False) -> Shape:
+        spec = self.specs.get(object) or ObjectSpec(object, ())
+        return compile_shape(self.name, spec, merged(self.options, object), infos, closed=closed)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What holds for all objects of the configuration."""
+        shapes = [self.shapes[n] for n in self.specs] or list(self.shapes.values())
+        feeds = [s.words.feed for s in shapes]
+        sizes = [b.words.size for s in shapes for b in s.batches.values()]
+        return Capabilities(
+            deletes_reported=bool(shapes) and all(_reports_deletes(s) for s in shapes),
+            deletes_found_by_scan=all(s.words.record.missing == "deleted" for s in shapes),
+            compare_and_set=bool(shapes) and all(s.compares for s in shapes),
+            upsert_key=bool(shapes) and all(s.key_is_unique for s in shapes),
+            client_ids=bool(shapes) and all(s.words.record.client_ids for s in shapes),
+            archives=any(self._options(n).archive is not None for n in self.specs),
+            read_lag=max((f.lag for f in feeds), default=0.0),
+            find_lag=max((f.find_lag for f in feeds), default=0.0),
+            read_batch=self.options.read_batch,
+            write_batch=self.options.write_batch or (min(sizes) if sizes else ALONE),
+        )
+
+    async def describe(self) -> Schema:
+        """The fields, told or seen; with notes on what a few reads showed."""
+        infos = [await self._describe(name) for name in self.shapes]
+        return Schema({info.name: info for info in infos})
+
+    async def _describe(self, name: str) -> ObjectInfo:
+        self._told.discard(name)
+        shape = await self._shape(name)
+        leaf = await probe.sample(self.client, shape)
+        infos = dict(shape.infos)
+        if leaf is not None and not shape.closed:
+            infos |= _fields.seen(probe.items_in(shape, leaf), infos)
+            wanted = (*shape.spec.fields, *([shape.spec.key_field] if shape.spec.key_field else []))
+            infos |= {
+                n: FieldInfo(n, "text", native="unseen") for n in wanted if not leaf.items and n not in infos
+            }
+        notes = await probe.notes(self.client, shape, leaf) if self.options.probe else []
+        return ObjectInfo(name, infos, tuple(notes))
+
+    async def read_changes(self, object: str, since: Cursor | None) -> AsyncIterator[Page]:
+        shape = await self._shape(object)
+        mode = "all" if shape.feed is None else "token" if shape.words.feed.next is not None else "time"
+        async for page in _READ[mode](Feed(self.client, shape), state_of(since, mode)):
+            yield page
+
+    async def scan(self, object: str) -> AsyncIterator[Page]:
+        shape = await self._shape(object)
+        async for leaf in scan(self.client, shape):
+            changes = [c for c in shape.record.changes(leaf.items) if c.op is Op.UPSERT]
+            yield Page(changes, Cursor(""), complete=not leaf.more)
+
+    async def fetch(self, object: str, ids: Sequence[str]) -> Sequence[Change]:
+        return await self._lookup(await self._shape(object)).fetch(ids)
+
+    async def find(self, object: str, keys: Sequence[str]) -> Mapping[str, Change]:
+        shape = await self._shape(object)
+        told = {shape.key_value(key): key for key in keys}
+        if shape.words.record.client_ids and shape.spec.key_field is None:
+            there = await self._lookup(shape).fetch(list(told))
+            return {told[c.remote_id]: c for c in there if c.op is Op.UPSERT}
+        if shape.spec.key_field is None:
+            raise NeedsOperator(f"{shape.what} has no key_field", "Set key_field")
+        found = await self._lookup(shape).find(shape.spec.key_field, list(told))
+        return {told[key]: change for key, change in found.items()}
+
+    async def write(self, batch: Sequence[Push]) -> Sequence[PushResult]:
+        if not batch:
+            return []
+        shape = await self._shape(batch[0].object)
+        archive = self._options(shape.object).archive
+        return await Writer(self.client, shape, self._lookup(shape), archive).write(batch)
+
+    def receive(self, delivery: Delivery) -> Sequence[Change]:
+        """What a webhook names; without `webhooks` configured, everything is refused."""
+        if self._receiver is None:
+            raise Refused("unknown", f"system {self.name} has no `webhooks` configured")
+        return self._receiver.receive(delivery)
+
+    async def aclose(self) -> None:
+        await self.client.aclose()
+
+    def _lookup(self, shape: Shape) -> Lookup:
+        return Lookup(self.client, shape, self.options.read_batch)
+
+    def _options(self, object: str) -> RestObjectOptions:
+        spec = self.specs.get(object)
+        return RestObjectOptions.model_validate(dict(spec.options) if spec is not None else {})
+
+    async def _shape(self, object: str) -> Shape:
+        """The object, with the fields that the API tells of, where it is asked for them."""
+        shape = self.shapes.get(object)
+        if shape is None:
+            known = ", ".join(self.shapes) or "none"
+            raise NeedsOperator(f"system {self.name} has no object {object}", f"Configured are: {known}")
+        if shape.words.fields.source is None or object in self._told:
+            return shape
+        async with self._locks[object]:
+            if object not in self._told:
+                told = await _fields.told(self.client, shape)
+                infos = {**told, **_fields.declared(shape.words)}
+                self.shapes[object] = self._compiled(object, infos, closed=True)
+                self._told.add(object)
+        return self.shapes[object]
+
+
+def _reports_deletes(shape: Shape) -> bool:
+    return shape.feed is not None and (shape.words.record.deleted is not None or "deleted" in shape.calls)

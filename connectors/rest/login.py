@@ -1,0 +1,149 @@
+"""The configured way to log in, as one of the client's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from connectors.http import (
+    Answer,
+    Auth,
+    BasicAuth,
+    HeaderAuth,
+    HttpClient,
+    JwtAuth,
+    OAuth,
+    QueryAuth,
+    Request,
+    TokenAuth,
+    retry_after,
+    signed,
+)
+from connectors.http.tokens import Token
+from connectors.rest.call import compile_call
+from connectors.rest.options import (
+    BasicWords,
+    BearerWords,
+    HeaderWords,
+    JwtWords,
+    OAuthWords,
+    QueryWords,
+    RestOptions,
+    SessionWords,
+)
+from connectors.rest.paths import MISSING, getter, whereabouts
+from connectors.rest.template import as_text, compile_tree
+from syncd.core.errors import NeedsOperator, RetryLater
+
+GRANTS = {"jwt_bearer": "urn:ietf:params:oauth:grant-type:jwt-bearer"}
+
+
+def auth_of(system: str, words: RestOptions) -> Auth:
+    """The way in. Raises `NeedsOperator` where it lacks something."""
+    match words.auth:
+        case None:
+            return HeaderAuth()
+        case HeaderWords() as said:
+            return HeaderAuth({said.name: said.value.get_secret_value()})
+        case BearerWords() as said:
+            return HeaderAuth({"Authorization": f"Bearer {said.token.get_secret_value()}"})
+        case QueryWords() as said:
+            return QueryAuth({said.name: said.value.get_secret_value()})
+        case BasicWords() as said:
+            return BasicAuth(said.user, said.password.get_secret_value())
+        case JwtWords() as said:
+            return JwtAuth(said.key.get_secret_value(), said.algorithm, said.claims, said.life)
+        case OAuthWords() as said:
+            return _oauth(system, said)
+        case SessionWords() as said:
+            return SessionAuth(system, words.url.rstrip("/"), said)
+
+
+def _oauth(system: str, said: OAuthWords) -> OAuth:
+    form = {"grant_type": GRANTS.get(said.grant, said.grant), **said.form}
+    if said.scope is not None:
+        form["scope"] = said.scope
+    if said.grant == "refresh_token":
+        if said.refresh_token is None:
+            raise NeedsOperator(
+                f"system {system}: grant refresh_token needs a refresh_token", "Add it to auth"
+            )
+        form["refresh_token"] = said.refresh_token.get_secret_value()
+    if said.grant == "password":
+        form |= {"username": said.user, "password": said.password.get_secret_value() if said.password else ""}
+    return OAuth(
+        said.token_url,
+        form,
+        client_id=said.client_id,
+        client_secret=said.client_secret.get_secret_value(),
+        basic=said.client_in == "basic",
+        assertion=_assertion(system, said),
+    )
+
+
+def _assertion(system: str, said: OAuthWords) -> Callable[[], str] | None:
+    if said.grant != "jwt_bearer":
+        return None
+    told = said.assertion
+    if told is None:
+        raise NeedsOperator(f"system {system}: grant jwt_bearer needs an assertion", "Say what is signed")
+    return lambda: signed(told.key.get_secret_value(), told.algorithm, told.claims, told.life)
+
+
+class SessionAuth(TokenAuth):
+    """Logs in by a configured call, and sends what its answer gave."""
+
+    def __init__(self, system: str, url: str, said: SessionWords) -> None:
+        super().__init__()
+        self.what, self.url, self.said = f"system {system}: log-in", url, said
+        self.password = said.password.get_secret_value()
+        words = said.login.model_copy(update={"method": said.login.method or "POST"})
+        constants = {"user": said.user, "password": self.password}
+        self.call = compile_call("login", words, constants, self.what)
+        self.query_names = frozenset(said.query)
+        self.headers = {n: compile_tree(v, said.take) for n, v in said.headers.items()}
+        self.query = {n: compile_tree(v, said.take) for n, v in said.query.items()}
+
+    def fixed_secrets(self) -> list[str]:
+        return [self.password]
+
+    async def fetch(self, client: HttpClient) -> Token:
+        request = self.call.request({})
+        bare = Request(request.method, "", request.headers, request.body, request.query)
+        answer = await client.bare(bare, self.url + request.path)
+        body = answer.json(self.what)
+        self._refused(answer, body)
+        kept = {name: self._found(path, body, answer) for name, path in self.said.take.items()}
+        headers = {n: as_text(t.fill(kept)) for n, t in self.headers.items()}
+        return Token(headers, {n: as_text(t.fill(kept)) for n, t in self.query.items()}, self.said.life)
+
+    def _found(self, path: str, body: Any, answer: Answer) -> Any:
+        kind, _, name = path.partition(":")
+        found = _cookie(answer.headers, name) if kind == "cookie" else whereabouts(path)(body, answer.headers)
+        if found in (MISSING, None, ""):
+            todo = "Mend `take`, or the log-in"
+            raise NeedsOperator(f"{self.what}: the answer has nothing at {path}", todo)
+        return found
+
+    def _refused(self, answer: Answer, body: Any) -> None:
+        """A refusal may come with any status; 429 and 5xx pass by themselves (facts/TRAPS.md 21)."""
+        told = self.said.error is not None and getter(self.said.error)(body) not in (MISSING, None, False, "")
+        if answer.ok and not told:
+            return
+        message = f"{self.what}: the server answered {answer.status}"
+        if answer.status == 429 or answer.status >= 500:
+            raise RetryLater(message, retry_after(answer))
+        raise NeedsOperator(f"{message} and let nobody in", "Check user and password of this system")
+
+
+def _cookie(headers: Mapping[str, str], name: str) -> Any:
+    lines = headers.getall("Set-Cookie", []) if hasattr(headers, "getall") else []
+    for line in lines:
+        try:
+            jar = SimpleCookie(line)
+        except CookieError:
+            continue
+        if name in jar:
+            return jar[name].value
+    return MISSING
