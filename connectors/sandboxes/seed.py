@@ -28,6 +28,8 @@ _GUESSES: tuple[tuple[str, str], ...] = (
     ("date", r"\d{4}-\d\d-\d\d"),
     ("decimal", r"-?\d+\.\d+"),
 )
+_KINDS = {bool: "boolean", int: "integer", float: "decimal", list: "set"}
+"""What values of JSON say of their field."""
 
 
 def seed(world: World, source: Path, key_field: str | None) -> dict[str, int]:
@@ -72,12 +74,16 @@ def _json(file: Path) -> dict[str, Rows]:
 
 
 def _made_up(rows: Rows, ids: Mapping[str, set[str | None]]) -> ObjectShape:
-    columns = [column for column in (rows[0] if rows else {}) if column not in _ID]
+    columns = {column: None for row in rows for column in row if column not in _ID}
     return ObjectShape(fields={column: _guess(column, rows, ids) for column in columns})
 
 
 def _guess(column: str, rows: Rows, ids: Mapping[str, set[str | None]]) -> FieldShape:
-    values = {str(row[column]) for row in rows if row[column] not in (None, "")}
+    found = [row[column] for row in rows if row.get(column) not in (None, "")]
+    for python, kind in _KINDS.items():
+        if found and all(type(value) is python for value in found):
+            return FieldShape.model_validate({"type": kind})
+    values = {str(value) for value in found}
     word = re.sub(r"(__c|_?id)$", "", column, flags=re.I).lower()
     if word != column.lower():
         for other, there in ids.items():

@@ -74,6 +74,7 @@ class Webhooks:
         self._spawn = spawn
         self._session: aiohttp.ClientSession | None = None
         self._event, self._delivery, self._number = count(1), count(1), count(1)
+        self.waiting = 0
         self._open = 0
         self.idle.set()
 
@@ -169,7 +170,9 @@ class Webhooks:
 
     async def _again(self, one: Subscription, events: list[dict[str, Any]], wait: float, tries: int) -> None:
         while tries <= TRIES:
+            self.waiting += 1
             await self.clock.sleep(wait)
+            self.waiting -= 1
             if await self._post(one, events):
                 break
             wait, tries = min(64.0, wait * 2), tries + 1
