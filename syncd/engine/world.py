@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -18,6 +18,7 @@ from syncd.core.clock import Clock
 from syncd.core.fieldmap import Direction, Entry
 from syncd.core.nouns import Fields, PushOp
 from syncd.core.state import Link, Record
+from syncd.engine.signals import Bells, Hint
 from syncd.identity import Matcher
 from syncd.mapping.compile import CompiledMap
 from syncd.store.rows import LinkNames
