@@ -120,10 +120,10 @@ def compile_call(
     for text in (words.path, *words.headers.values()):
         _no_slip(text, known, what)
     path = compile_path(words.path, known, names)
-    query_tree = compile_tree(words.query, known)
+    query = compile_query(words.query, known, names)
     headers = {n: compile_tree(v, known) for n, v in words.headers.items()}
     body = None if words.body is None else compile_tree(words.body, known)
-    used = names | query_tree.names | (body.names if body else set())
+    used = names | (body.names if body else set())
     used |= {n for h in headers.values() for n in h.names}
     method = words.method or METHODS.get(name, "POST" if isinstance(words, BatchWords) else "GET")
     return Call(
@@ -131,7 +131,7 @@ def compile_call(
         what,
         method,
         path,
-        compile_query(words.query, known, names),
+        query,
         {n: h.fill for n, h in headers.items()},
         body,
         words.form,

@@ -176,16 +176,16 @@ def compile_query(
     query: Mapping[str, Any], known: Collection[str], names: set[str]
 ) -> Callable[[Values], str]:
     """A query; parameters without a value are left out, and `{name*}` repeats one for each item."""
-    pairs = [(encoded(k), _tree(v, known, names), _stars(v, known)) for k, v in query.items()]
+    pairs = [(text(k, known, names), _tree(v, known, names), _stars(v, known)) for k, v in query.items()]
 
     def fill(values: Values) -> str:
         made = []
-        for name, make, stars in pairs:
+        for key, make, stars in pairs:
             value = make(values)
             if value is None:
                 continue
             items = value if stars else [joined(value) if isinstance(value, list) else value]
-            made += [f"{name}={encoded(as_text(item))}" for item in items]
+            made += [f"{encoded(str(key(values)))}={encoded(as_text(item))}" for item in items]
         return "&".join(made)
 
     return fill

@@ -58,7 +58,7 @@ class Writer:
             op = "upsert"
         if op not in shape.calls and op not in shape.batches:
             return Rejected(push.push_id, "no_call", f"`calls` does not say how to {op} here")
-        for name in () if op == "delete" else fields:
+        for name in push.fields if op in ("create", "upsert", "update") else ():
             info = shape.infos.get(name)
             if info is None and shape.closed:
                 return Rejected(push.push_id, "unknown_field", f"there is no field {name}", name)
