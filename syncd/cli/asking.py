@@ -31,8 +31,8 @@ def with_store(call: Call, work: Callable[[Store], Awaitable[T]]) -> T:
     return asyncio.run(opened())
 
 
-def request(call: Call, name: str, args: Mapping[str, Any]) -> None:
-    """Ask the daemon for something and print what came of it; exits with 1 where it was refused."""
+def request(call: Call, name: str, args: Mapping[str, Any], *, refused: int = PROBLEMS) -> None:
+    """Ask the daemon for something and print what came of it; exits with `refused` where it was refused."""
 
     async def ask(store: Store) -> dict[str, Any]:
         number = await intents.ask(store, name, args)
@@ -49,7 +49,7 @@ def request(call: Call, name: str, args: Mapping[str, Any]) -> None:
         raise typer.Exit(FINE)
     ok, result = said
     call.show({"request": found["request"], "state": "done" if ok else "refused", "result": result}, result)
-    raise typer.Exit(FINE if ok else PROBLEMS)
+    raise typer.Exit(FINE if ok else refused)
 
 
 async def _answer(store: Store, number: int) -> tuple[bool, str] | None:

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("syncd.cli.check", "Check the file, the systems and the mappings: all problems at once."),
     "plan": ("syncd.cli.plan", "Say what run would do now; write nothing."),
     "run": ("syncd.cli.run", "Run the daemon."),
+    "reload": ("syncd.cli.reload", "Have the daemon read its configuration anew."),
     "status": ("syncd.cli.status", "Show how every kind fares in every system."),
     "conflicts": ("syncd.cli.conflicts", "List, show and decide conflicts."),
     "parked": ("syncd.cli.parked", "List, show, retry and drop what was set aside."),

@@ -26,10 +26,11 @@ where record_id = $1 and stream = $2 and extras is not null"""
 
 
 class Commands:
-    """Picks up what people asked for, one at a time."""
+    """Picks up what people asked for, one at a time. `reload` reads the configuration anew."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, reload: Callable[[], Awaitable[Done]] | None = None) -> None:
         self.world = world
+        self._reload = reload
         self._handlers: Mapping[str, Callable[[Tx, Mapping[str, Any]], Awaitable[Done]]] = {
             "decide": self._decide,
             "retry": self._retry,
@@ -44,11 +45,18 @@ class Commands:
         async with self.world.store.read() as con:
             waiting = await intents.waiting(con)
         for intent in waiting:
+            if intent.name == "reload" and self._reload is not None:
+                await self._answer(intent, await self._reload())
+                continue
             async with self.world.store.write(numbers=10_000) as tx:
                 ok, result = await self._carry_out(tx, intent)
                 await intents.done(tx, intent, ok=ok, result=result)
                 tx.after_commit(lambda: self.world.bells.ring_push(list(self.world.streams)))
         return len(waiting)
+
+    async def _answer(self, intent: Intent, said: Done) -> None:
+        async with self.world.store.write(numbers=0) as tx:
+            await intents.done(tx, intent, ok=said[0], result=said[1])
 
     async def _carry_out(self, tx: Tx, intent: Intent) -> Done:
         """Do all of a request or nothing of it; a refusal says why."""

@@ -13,7 +13,7 @@ from connectors.base import CanBell
 from syncd.config import Settings
 from syncd.core.errors import StoreUnavailable
 from syncd.engine.build import in_order
-from syncd.engine.commands import Commands
+from syncd.engine.commands import Commands, Done
 from syncd.engine.gatekeeper import Gatekeeper
 from syncd.engine.inbox import Inbox
 from syncd.engine.intake import Intake
@@ -29,7 +29,10 @@ LOOK_AGAIN = 1.0
 
 
 class Engine:
-    """Runs a world. `drain_seconds` is how long a stop waits for what is under way."""
+    """Runs a world. `drain_seconds` is how long a stop waits for what is under way.
+
+    `reload` answers a person's request to read the configuration anew.
+    """
 
     def __init__(
         self,
@@ -38,9 +41,11 @@ class Engine:
         keepers: Mapping[str, Gatekeeper],
         *,
         drain_seconds: float = 8.0,
+        reload: Callable[[], Awaitable[Done]] | None = None,
     ) -> None:
         self.world, self.keepers = world, keepers
         self.drain_seconds = drain_seconds
+        self._reload = reload
         self.stopping = asyncio.Event()
         self.caught_up = asyncio.Event()
         self.running = False
@@ -96,7 +101,7 @@ class Engine:
     def _make_loops(self) -> list[Loop]:
         pruner = Pruner(self.world, self._settings.retention)
         loops = [
-            Loop("commands", Commands(self.world).work, self._look_again),
+            Loop("commands", Commands(self.world, self._reload).work, self._look_again),
             Loop("prune", pruner.work, pruner.wait),
         ]
         for kind in in_order(self.world.kinds):

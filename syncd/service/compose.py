@@ -84,6 +84,14 @@ class Service:
         schemas = {name: look.sound_schema(self.settings) for name, look in self.looks.items()}
         self.settings = with_schemas(self.settings, schemas)
 
+    async def begin_anew(self, settings: Settings, looks: Mapping[str, Look]) -> None:
+        """Another configuration, and what its systems look like by it. The old connectors are closed."""
+        old = list(self.connectors.values())
+        self.settings, self.looks, self.keepers = settings, {}, {}
+        await self.take(looks)
+        for connector in old:
+            await connector.aclose()
+
     async def aclose(self) -> None:
         """Close all connectors; the store is the opener's."""
         for connector in self.connectors.values():

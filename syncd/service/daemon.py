@@ -2,19 +2,22 @@
 
 A system that is out of reach, or an object that does not fit its mapping, sleeps: the others run, and what
 the sleeping one is owed queues up in the store. It is looked at again and again; once it can be used, the
-engine is drained and started with it, which is as safe as any restart.
+engine is drained and started with it, which is as safe as any restart. A new configuration is taken in the
+same way, under the same lease: judged whole first, and its systems looked at while the old engine still runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from loguru import logger
 
+from syncd.config import Settings
+from syncd.core.errors import SyncdError
 from syncd.engine.engine import Engine
 from syncd.engine.gatekeeper import Gatekeeper
 from syncd.engine.memory import collect_less
@@ -22,21 +25,35 @@ from syncd.engine.supervise import Health
 from syncd.engine.world import Counters, World
 from syncd.service.compose import Service
 from syncd.service.look import Look, look_at_all, used_systems
+from syncd.service.reload import read_again
 
 LOOK_AGAIN = 15.0
 """Seconds between looks at systems that cannot be used."""
 DRAIN_SECONDS = 6.0
 """How long a stop waits for what is under way; with closing everything it must stay below 10 s."""
 
+Anew: TypeAlias = tuple[Settings, dict[str, Look]]
+"""What the next engine is made of: a configuration, and new looks at its systems."""
+
 
 class Daemon:
     """Runs a service whose store holds the lease and whose systems nobody has looked at yet.
 
-    `deliveries` counts webhooks by (system, outcome).
+    `deliveries` counts webhooks by (system, outcome). `renewed` is told of each new configuration before
+    anything is done with it.
     """
 
-    def __init__(self, service: Service, *, look_again: float = LOOK_AGAIN) -> None:
+    def __init__(
+        self,
+        service: Service,
+        *,
+        look_again: float = LOOK_AGAIN,
+        renewed: Callable[[Settings], None] = lambda _: None,
+    ) -> None:
         self.service = service
+        self._renewed = renewed
+        self._next: Settings | None = None
+        self._asked = asyncio.Event()
         self.look_again = look_again
         self.stopping = asyncio.Event()
         self.engine: Engine | None = None
@@ -57,7 +74,21 @@ class Daemon:
         while not self.stopping.is_set():
             engine = await self._make_engine()
             self._say_what_runs()
-            await self._take(await self._run_engine(engine))
+            anew = await self._run_engine(engine)
+            if anew is not None:
+                await self._take(*anew)
+
+    async def reload(self) -> tuple[bool, str]:
+        """Read the configuration anew; whether it is taken, and a sentence, or every problem of it."""
+        try:
+            settings = await asyncio.to_thread(read_again, self.service.settings)
+        except SyncdError as error:
+            logger.error("the new configuration is refused, and the old one stays:\n{}", error)
+            return False, str(error)
+        self._renewed(settings)
+        self._next = settings
+        self._asked.set()
+        return True, "the configuration is right; the engine ends what is under way, and goes on with it"
 
     # -- for health and metrics ----------------------------------------------------------------------
 
@@ -90,29 +121,47 @@ class Daemon:
             world.counters.update(self.world.counters)
             world.pruned.update(self.world.pruned)
         self.world = world
-        engine = Engine(world, self.service.settings, self.service.keepers, drain_seconds=DRAIN_SECONDS)
+        engine = Engine(
+            world,
+            self.service.settings,
+            self.service.keepers,
+            drain_seconds=DRAIN_SECONDS,
+            reload=self.reload,
+        )
         self.engine = engine
         if self.stopping.is_set():
             engine.stop()
         return engine
 
-    async def _run_engine(self, engine: Engine) -> dict[str, Look]:
-        """Until it is stopped, or the store is lost, or sleeping systems can be used: their new looks."""
+    async def _run_engine(self, engine: Engine) -> Anew | None:
+        """Until it is stopped, or the store is lost, or there is something to begin anew with."""
         running = asyncio.create_task(engine.run())
-        waking = asyncio.create_task(self._wake())
+        renewing = [asyncio.create_task(self._reloaded()), asyncio.create_task(self._wake())]
         watching = asyncio.create_task(self._watch_server())
-        tasks: set[asyncio.Task[Any]] = {running, waking, watching}
+        tasks: set[asyncio.Task[Any]] = {running, *renewing, watching}
+        anew: Anew | None = None
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             engine.stop()
             await running
             if watching.done():
                 watching.result()
-            return waking.result() if waking.done() else {}
+            if not self.stopping.is_set():
+                anew = next((task.result() for task in renewing if task.done()), None)
+            return anew
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            unused = [t.result() for t in renewing if not t.cancelled() and t.exception() is None]
+            for look in (look for found in unused if found is not anew for look in found[1].values()):
+                await _close(look)
+
+    async def _reloaded(self) -> Anew:
+        """A new configuration that was found right, its systems looked at."""
+        await self._asked.wait()
+        settings = self._next or self.service.settings
+        return settings, await look_at_all(settings, used_systems(settings))
 
     async def _watch_server(self) -> None:
         server = self.service.opened.server
@@ -121,7 +170,7 @@ class Daemon:
         else:
             await server.watch()
 
-    async def _wake(self) -> dict[str, Look]:
+    async def _wake(self) -> Anew:
         """Looks that show that something can run now which could not; never returns where nothing sleeps."""
         while True:
             await self.service.clock.sleep(self.look_again)
@@ -131,16 +180,22 @@ class Daemon:
             for name in looks.keys() - better.keys():
                 await _close(looks[name])
             if better:
-                return better
+                return self.service.settings, better
 
     def _is_better(self, new: Look) -> bool:
         old = self.service.looks[new.system]
         return any(new.usable(kind) and not old.usable(kind) for kind in self.service.settings.kinds)
 
-    async def _take(self, looks: dict[str, Look]) -> None:
-        for name in looks:
-            logger.info("{} can be used now; starting again with it", name)
+    async def _take(self, settings: Settings, looks: dict[str, Look]) -> None:
         async with self._lease_kept():
+            if settings is not self.service.settings:
+                if settings is self._next:  # else a newer one was read meanwhile
+                    self._asked.clear()
+                logger.info("starting again with the new configuration")
+                await self.service.begin_anew(settings, looks)
+                return
+            for name in looks:
+                logger.info("{} can be used now; starting again with it", name)
             await self.service.take(looks)
 
     async def _look(self, systems: list[str]) -> None:

@@ -89,6 +89,7 @@ async def readiness(daemon: Daemon) -> dict[str, Any]:
         "ready": status in ("ok", "degraded"),
         "status": status,
         "store": store or "ok",
+        "config": daemon.world.config if daemon.world is not None else None,
         "lease_left": round(daemon.service.store.lease_left(), 1),
         "systems": {name: systems.get(name) for name in daemon.service.looks} | systems,
         "failing": failing,

@@ -20,21 +20,36 @@ from syncd.service.redact import Redactor, secrets_of
 
 async def run(settings: Settings, *, log_json: bool = False) -> None:
     """Run until SIGTERM or SIGINT. Raises `Fenced`, `StoreUnavailable`, `NeedsOperator`, each logged."""
-    asked = settings.service
-    start_logging(asked.log_level, json=log_json or asked.log_json, redact=Redactor(secrets_of(settings)))
+    log = _Log(settings, log_json)
+    log.hide(settings)
     try:
-        await _run(settings)
+        await _run(settings, log)
     except SyncdError as error:
         logger.error("{}", error)
         raise
+    except Exception:
+        logger.exception("syncd failed unexpectedly: this is a bug")
+        raise
 
 
-async def _run(settings: Settings) -> None:
+class _Log:
+    """The log, which hides the secrets of every configuration that was ever in force."""
+
+    def __init__(self, settings: Settings, json: bool) -> None:
+        self._service, self._json = settings.service, json or settings.service.log_json
+        self._secrets: set[str] = set()
+
+    def hide(self, settings: Settings) -> None:
+        self._secrets |= secrets_of(settings)
+        start_logging(self._service.log_level, json=self._json, redact=Redactor(self._secrets))
+
+
+async def _run(settings: Settings, log: _Log) -> None:
     for warning in settings.warnings:
         logger.warning("{}", warning)
     async with open_service(settings, clock=SystemClock(), lease=True, look=False) as service:
-        daemon = Daemon(service)
-        _stop_on_signals(daemon)
+        daemon = Daemon(service, renewed=log.hide)
+        _listen_to_signals(daemon)
         async with listening(daemon) as url, receiving(daemon) as hooks:
             where = "embedded" if settings.store.embedded else service.store.where
             logger.info("syncd runs with the store {}; health and metrics on {}", where, url)
@@ -45,7 +60,15 @@ async def _run(settings: Settings) -> None:
     logger.info("stopped")
 
 
-def _stop_on_signals(daemon: Daemon) -> None:
+def _listen_to_signals(daemon: Daemon) -> None:
+    reloads: set[asyncio.Task[tuple[bool, str]]] = set()
+
+    def reload() -> None:
+        logger.info("SIGHUP: reading the configuration anew")
+        task = asyncio.ensure_future(daemon.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
     def stop(name: str) -> None:
         logger.info("{}: ending what is under way", name)
         daemon.stop()
@@ -53,3 +76,4 @@ def _stop_on_signals(daemon: Daemon) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number.name)
+    loop.add_signal_handler(signal.SIGHUP, reload)

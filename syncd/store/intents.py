@@ -13,7 +13,7 @@ from syncd.store.store import Conn, Store, Tx
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One request. `name`: decide, retry, drop, release, discard, sweep; `args` belong to it."""
+    """One request. `name`: decide, retry, drop, release, discard, sweep, reload; `args` belong to it."""
 
     number: int
     name: str
