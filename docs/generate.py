@@ -12,6 +12,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from connectors.rest.sandbox.profile import Paging, RestProfile
+from connectors.sandboxes.auth import AuthOptions
+from connectors.sandboxes.limits import LimitOptions
+from connectors.sandboxes.quirks import Quirks
+from connectors.sandboxes.webhooks import HookOptions
 from connectors.sql.options import Archive, SqlObjectOptions, SqlOptions
 from syncd.config import models
 
@@ -22,7 +27,11 @@ MODELS: dict[str, type[BaseModel]] = {
     for name, found in vars(models).items()
     if isinstance(found, type) and issubclass(found, BaseModel) and found.model_fields
 }
-MENTIONED = {"sql-connector.md": (SqlOptions, SqlObjectOptions, Archive)}
+MODELS |= {m.__name__: m for m in (AuthOptions, HookOptions, LimitOptions, Paging, Quirks)}
+MENTIONED: dict[str, tuple[type[BaseModel], ...]] = {
+    "sandbox.md": (RestProfile,),
+    "sql-connector.md": (SqlOptions, SqlObjectOptions, Archive),
+}
 """Models whose keys a page describes by hand, and must all name."""
 DURATION, SHARE = r"(ms|s|m|h|d|w)", r"\s*%$"
 

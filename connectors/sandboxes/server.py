@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import orjson
 from aiohttp import web
@@ -151,7 +151,7 @@ class Sandbox:
         }
 
     @asynccontextmanager
-    async def serving(self, port: int = 0, *, tls: bool = False) -> AsyncIterator[Sandbox]:
+    async def serving(self, port: int = 0, *, tls: bool = False) -> AsyncIterator[Self]:
         """Serve on 127.0.0.1 for the time of the block; port 0: any that is free."""
         from connectors.sandboxes.control import Control
 
