@@ -42,17 +42,23 @@ def due(record: Record, link: Link, fmap: FieldMap, refs: Refs = NO_REFS) -> Due
 def due_on_create(record: Record, fmap: FieldMap, refs: Refs = NO_REFS) -> Due:
     """What a new copy is made of: every value that says something."""
     found, fields = Due(), record.fields
-    for entry in fmap.entries:
+    own, base, contested = record.stamps.own, record.stamps.base, bool(record.contests)
+    for entry in fmap.entries:  # written out: this runs for every field of every create
         if entry.direction is Direction.IN:
             continue
         canon = entry.canon
         if len(canon) == 1:
-            value = fields.get(canon[0])
+            name = canon[0]
+            value = fields.get(name)
             if value is None or value == "" or value == []:
+                continue
+            if entry.copies and not contested:
+                found.fields[entry.remote[0]] = value
+                found.versions[name] = own.get(name, base).version
                 continue
         elif any(name not in fields for name in canon) or all(is_blank(fields[name]) for name in canon):
             continue
-        if not (record.contests and any(record.frozen(name) for name in canon)):
+        if not (contested and any(record.frozen(name) for name in canon)):
             _add(found, record, entry, None, refs)
     return found
 

@@ -58,9 +58,8 @@ def _settled(
     """The link and record after a write over a shadow `base`. Every write comes by here, so it is terse."""
     stored = answer.stored
     shadow = {**base, **sent}
-    for name in sent:
-        if name in stored:
-            shadow[name] = stored[name]
+    for name in stored.keys() & sent.keys():
+        shadow[name] = stored[name]
     unsure = link.unsure.difference(sent) if link.unsure else link.unsure
     if answer.stored_by is StoredBy.UNKNOWN:
         unsure |= sent.keys()
@@ -83,6 +82,8 @@ def _settled(
         evidence,
         link.gone_by,
     )
+    if stored.keys() <= sent.keys():
+        return Settled(record, after, {})
     read = {n: v for n, v in stored.items() if n not in sent and shadow.get(n, ABSENT) != v}
     return Settled(record, after, read)
 

@@ -49,6 +49,7 @@ class Group:
     op: PushOp
     names: tuple[str, ...]
     pushes: list[Push] = field(default_factory=list)
+    body: str | None = None
 
 
 @dataclass(slots=True)
@@ -62,6 +63,8 @@ class Writer:
     async def write(self, batch: Sequence[Push]) -> list[PushResult]:
         """One result per push. Raises `SchemaMovedError` before anything is written."""
         refused, groups = self._sorted(batch)
+        if not all(map(self._sendable, groups)):
+            refused, groups = self._sorted(batch, careful=True)
         if not groups:
             return refused
         try:
@@ -116,55 +119,92 @@ class Writer:
     def _what(self) -> str:
         return f"system {self.session.system}: cannot write {self.shape.object}"
 
-    def _sorted(self, batch: Sequence[Push]) -> tuple[list[PushResult], list[Group]]:
-        """Groups in which each record occurs once; a record's pushes keep their order across groups."""
+    def _sorted(
+        self, batch: Sequence[Push], *, careful: bool = False
+    ) -> tuple[list[PushResult], list[Group]]:
+        """Groups in which each record occurs once; a record's pushes keep their order across groups.
+
+        `careful` looks at every value for what cannot be sent at all.
+        """
         refused: list[PushResult] = []
-        groups: dict[tuple[object, ...], Group] = {}
+        groups: dict[tuple[int, PushOp, tuple[str, ...]], Group] = {}
         times: dict[str, int] = {}
+        judged: dict[tuple[PushOp, tuple[str, ...]], tuple[str, str, str | None] | None] = {}
         for push in batch:
-            wrong = self._wrong(push)
-            if wrong is not None:
-                refused.append(wrong)
+            what = (push.op, self._names(push))
+            if what not in judged:
+                judged[what] = self._wrong(*what)
+            wrong = judged[what]
+            result: PushResult | None = None if wrong is None else Rejected(push.push_id, *wrong)
+            if result is None and push.op is not PushOp.CREATE:
+                result = None if possible_id(self.shape, push.remote_id or "") else Missing(push.push_id)
+            if result is None and careful:
+                result = refusals.unsendable(push)
+            if result is not None:
+                refused.append(result)
                 continue
             turn = 0
             if push.remote_id is not None:
                 turn = times[push.remote_id] = times.get(push.remote_id, -1) + 1
-            names = tuple(self._fields(push))
-            groups.setdefault((turn, push.op, names), Group(push.op, names)).pushes.append(push)
-        return refused, [groups[k] for k in sorted(groups, key=lambda k: k[0])]  # type: ignore[arg-type,return-value]
+            place = (turn, *what)
+            if place not in groups:
+                groups[place] = Group(*what)
+            groups[place].pushes.append(push)
+        return refused, [groups[place] for place in sorted(groups, key=lambda place: place[0])]
 
-    def _wrong(self, push: Push) -> PushResult | None:
-        """What can be said without asking the database."""
-        if push.op is PushOp.ARCHIVE and self.archive is None:
-            return Rejected(push.push_id, "no_archive", "this table has no `archive` column configured")
+    def _wrong(self, op: PushOp, names: Sequence[str]) -> tuple[str, str, str | None] | None:
+        """What can be said of pushes without asking the database: code, message, field."""
+        if op is PushOp.ARCHIVE and self.archive is None:
+            return "no_archive", "this table has no `archive` column configured", None
         columns = self.shape.table.columns
-        for name in self._fields(push):
+        for name in names:
             if name not in columns:
-                return Rejected(push.push_id, "unknown_field", f"there is no column {name}", name)
+                return "unknown_field", f"there is no column {name}", name
             if columns[name].info.read_only and name != self.shape.id.name:
-                return Rejected(push.push_id, "read_only", f"column {name} cannot be written", name)
-        if push.op is not PushOp.CREATE and not possible_id(self.shape, push.remote_id or ""):
-            return Missing(push.push_id)
-        return refusals.unsendable(push)
+                return "read_only", f"column {name} cannot be written", name
+        return None
+
+    def _sendable(self, group: Group) -> bool:
+        """Write the group's values out, all at once; whether nothing in them fails the whole call."""
+        try:
+            group.body = self._json(group.names, group.pushes)
+        except TypeError:
+            return False
+        return "\\u0000" not in group.body
+
+    def _names(self, push: Push) -> tuple[str, ...]:
+        """The columns that a push writes; our key comes last."""
+        if push.op is PushOp.DELETE:
+            return ()
+        if push.op is PushOp.ARCHIVE:
+            return () if self.archive is None else (self.archive.column,)
+        key = self._key_of(push)
+        return tuple(push.fields) if key is None else (*push.fields, key)
+
+    def _values(self, push: Push) -> Sequence[object]:
+        if push.op is PushOp.ARCHIVE:
+            return () if self.archive is None else (self.archive.value,)
+        return [*push.fields.values(), push.key]  # pairing with the names drops a key that is not written
 
     def _fields(self, push: Push) -> Fields:
-        if push.op is PushOp.DELETE:
-            return {}
-        if push.op is PushOp.ARCHIVE and self.archive is not None:
-            return {self.archive.column: self.archive.value}
-        key = self.shape.key_field
-        if push.op is PushOp.CREATE and key is not None and push.key is not None:
-            return {**push.fields, key: push.key}
-        return push.fields
+        return dict(zip(self._names(push), self._values(push), strict=False))
 
-    def _json(self, group: Group, pushes: Sequence[Push]) -> str:
+    def _key_of(self, push: Push) -> str | None:
+        """The column that takes our key, where the push carries one."""
+        wanted = push.op is PushOp.CREATE and push.key is not None
+        return self.shape.key_field if wanted else None
+
+    def _json(self, names: Sequence[str], pushes: Sequence[Push]) -> str:
+        columns = [f"c{i}" for i in range(len(names))]
         listed = []
         for n, push in enumerate(pushes):
-            fields = self._fields(push)
-            row: dict[str, object] = {"n": n, "i": self._id_of(push), "v": push.expected_version}
-            row |= {f"c{i}": fields[name] for i, name in enumerate(group.names)}
+            row = dict(zip(columns, self._values(push), strict=False))
+            row["n"], row["i"], row["v"] = n, self._id_of(push), push.expected_version
             listed.append(row)
         return orjson.dumps(listed).decode()
+
+    def _body(self, group: Group) -> str:
+        return self._json(group.names, group.pushes) if group.body is None else group.body
 
     def _id_of(self, push: Push) -> str | None:
         if push.op is not PushOp.CREATE or not self.shape.chosen:
@@ -189,12 +229,12 @@ class Writer:
         if group.op is PushOp.CREATE:
             return await self._create(conn, group)
         if group.op is PushOp.DELETE:
-            rows = await conn.fetch(changing.delete(self.shape), self._json(group, group.pushes))
+            rows = await conn.fetch(changing.delete(self.shape), self._body(group))
         elif not group.names:
             return [Accepted(p.push_id, p.remote_id or "") for p in group.pushes]
         else:
             sql = changing.update(self.shape, group.names)
-            rows = await conn.fetch(sql, self._json(group, group.pushes))
+            rows = await conn.fetch(sql, self._body(group))
         done = [self._accepted(group.pushes[row["n"]], row, group.op) for row in rows]
         return done + await self._untouched(conn, group.pushes, {r.push_id for r in done})
 
@@ -210,7 +250,7 @@ class Writer:
     async def _create(self, conn: Conn, group: Group) -> list[PushResult]:
         if self.shape.make_id is None and not self.shape.chosen:
             return [r for p in group.pushes for r in await self._create_one(conn, group, p)]
-        rows = await conn.fetch(changing.insert(self.shape, group.names), self._json(group, group.pushes))
+        rows = await conn.fetch(changing.insert(self.shape, group.names), self._body(group))
         if any(row["n"] is None for row in rows):  # a trigger changed the id: which row is whose is unknown
             if len(group.pushes) > 1:
                 raise asyncpg.exceptions.TriggeredActionError("a trigger changes ids")
@@ -223,7 +263,7 @@ class Writer:
 
     async def _create_one(self, conn: Conn, group: Group, push: Push) -> list[PushResult]:
         sql = changing.insert_one(self.shape, group.names)
-        args = [self._json(group, [push])] if group.names else []
+        args = [self._json(group.names, [push])] if group.names else []
         rows = await conn.fetch(sql, *args)
         return [self._accepted(push, rows[0], group.op)] if rows else await self._existing(conn, [push])
 

@@ -64,6 +64,7 @@ class Entry(Protocol):
     `ParseError` or `Unlinked`; `outgoing` raises `Unlinked`, and `ParseError` where the remote language
     cannot say the value. `sets` names those of `canon` whose values are sets (sorted lists without
     repeats); `refs` maps those of `canon` that are references to the kind they point at.
+    `copies` says that `outgoing` hands one field's value on to one field as it is.
     """
 
     @property
@@ -78,6 +79,8 @@ class Entry(Protocol):
     def sets(self) -> frozenset[str]: ...
     @property
     def refs(self) -> Mapping[str, str]: ...
+    @property
+    def copies(self) -> bool: ...
 
     def incoming(self, values: tuple[Value, ...], refs: Refs) -> tuple[Value, ...]: ...
     def outgoing(self, values: tuple[Value, ...], refs: Refs) -> tuple[Value, ...]: ...

@@ -113,6 +113,9 @@ class Text(FieldType):
     name: ClassVar[str] = "text"
 
     def parse(self, raw: Value) -> str | None:
+        # most values are clean already: printable ASCII without a space at either end
+        if raw and raw.__class__ is str and raw.isascii() and raw.isprintable():
+            return raw if raw[0] != " " != raw[-1] else raw.strip(" ") or None
         return clean_text("text", raw) or None
 
     def writer(self, remote_type: str | None) -> Convert | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from syncd.core.nouns import Change, Op
+from syncd.core.nouns import Change, Fields, Op
 from syncd.engine.batch import Batch, Incoming
 from syncd.engine.cascade import mark_cascades
 from syncd.engine.decide import decide, decode, unchanged
@@ -43,6 +43,8 @@ async def apply(
             await _journal(tx, world, batch, items, source, evidence, body)
             await save(tx, world, batch)
     await drop_applied(tx, world, stream.id, items)
+    if _doubtful(batch, news):
+        world.bells.ring_schema(stream.system)
     counters.applied += batch.applied
     counters.conflicts += len(batch.clashes)
     return batch
@@ -56,6 +58,16 @@ def _is_echo(world: World, batch: Batch, item: Incoming) -> bool:
     if item.inbox is None and (batch.stream.id, remote_id) in world.queued:
         return False
     return unchanged(batch.stream, known, item)
+
+
+def _doubtful(batch: Batch, news: Sequence[Incoming]) -> bool:
+    """Whether the schema may have moved: a whole record lacks a mapped field, or a value cannot be read."""
+    stream = batch.stream
+    odd = {note.field for note in batch.notes if note.code == "unreadable" and note.field}
+    for item in news[:1]:
+        if item.change.op is Op.UPSERT and not item.change.partial:
+            odd |= stream.mapped - item.fields.keys()
+    return bool(odd - stream.sound)
 
 
 async def _load(tx: Tx, world: World, batch: Batch, news: Sequence[Incoming]) -> None:
@@ -107,10 +119,14 @@ def incoming(
     return [
         Incoming(
             change,
-            {name: value for name, value in change.fields.items() if name in mapped},
+            _only(change.fields, mapped),
             evidence,
             fetched,
             push_after=push_after,
         )
         for change in changes
     ]
+
+
+def _only(fields: Fields, mapped: frozenset[str]) -> Fields:
+    return fields if fields.keys() <= mapped else {n: v for n, v in fields.items() if n in mapped}

@@ -11,8 +11,8 @@ from typing import Any
 
 from conflict.work import Outcome
 from syncd.core.fieldmap import NO_REFS, Refs
-from syncd.core.nouns import Change, Clash
-from syncd.core.state import Link, Record
+from syncd.core.nouns import Change, Clash, Stamp
+from syncd.core.state import Link, Record, Stamps
 from syncd.engine.reading import Reading
 from syncd.engine.world import Stream
 
@@ -101,6 +101,11 @@ class Batch:
     readable: set[str] = field(default_factory=set)
     applied: int = 0
     dropped: int = 0
+    first_stamps: Stamps = field(init=False)
+    """The stamps of records that begin with this batch."""
+
+    def __post_init__(self) -> None:
+        self.first_stamps = Stamps(Stamp(1, self.stream.system, None, self.event))
 
     def record(self, record_id: int) -> Record:
         return self.records[record_id]

@@ -14,6 +14,8 @@ from syncd.config import KindSettings, KindSystemSettings, Settings
 from syncd.core.clock import Clock
 from syncd.core.fieldmap import Direction
 from syncd.core.types import Ref
+from syncd.engine.reading import Reader
+from syncd.engine.schemas import load_quarantine
 from syncd.engine.world import Counters, Kind, Stream, World
 from syncd.store.codec import layout_fields, still_known
 from syncd.store.rows import LinkNames
@@ -96,7 +98,7 @@ async def _stream(
     layouts = {row["layout"]: still_known(layout_fields(row["fields"]), meanings) for row in rows}
     can = connector.capabilities
     guard = spec.guard or settings.systems[spec.system].guard or _best_guard(connector)
-    return Stream(
+    made = Stream(
         number,
         spec.system,
         kind.name,
@@ -109,8 +111,10 @@ async def _stream(
         guard,
         _remote_refs(spec),
         frozenset(spec.map.remote_fields),
-        tuple(entry for entry in spec.map.entries if entry.direction is not Direction.OUT),
+        Reader([entry for entry in spec.map.entries if entry.direction is not Direction.OUT]),
     )
+    await load_quarantine(tx, made)
+    return made
 
 
 def _best_guard(connector: Connector) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from syncd.core.fieldmap import NO_REFS, Refs
 from syncd.core.nouns import Op
 from syncd.engine.batch import Batch, Incoming, Known
-from syncd.engine.reading import Reading, read_remote
+from syncd.engine.reading import Reading
 from syncd.engine.world import Kind, Stream, World
 from syncd.store.rows import load_by_remote, load_links, load_records
 from syncd.store.store import Conn
@@ -96,7 +96,7 @@ def own_key(world: World, stream: Stream, item: Incoming) -> int | None:
 
 def _read(batch: Batch, kind: Kind, item: Incoming) -> Reading:
     """Read a remote record once; deciding uses the same reading."""
-    reading = read_remote(batch.stream.incoming, item.fields, batch.refs)
+    reading = batch.stream.reader.read(item.fields, batch.refs)
     reading.keys = kind.matcher.keys(reading.values)
     batch.readings[item.change.remote_id] = reading
     return reading

@@ -104,6 +104,8 @@ class Pusher:
             record, link = records.get(record_id), links.get(record_id)
             if record is None:
                 plan.done += outbox
+            elif link is None and stream.uncreatable and not record.deleted:
+                continue  # its row waits until the remote can take new records again
             elif link is None or not self._rereading(link):
                 self._judge(plan, record, link, outbox, refs, approved=record_id in approved)
         return plan
@@ -132,12 +134,12 @@ class Pusher:
         if link is None:
             if record.deleted or settings.create != "yes" or not self.stream.writes:
                 return None, Due()
-            return PushOp.CREATE, due_on_create(record, self.stream.map, refs)
+            return PushOp.CREATE, due_on_create(record, self.stream.due_map, refs)
         if link.state is not LinkState.LIVE:
             return None, Due()
         if record.deleted:
             return self._delete_op(), Due()
-        found = due(record, link, self.stream.map, refs)
+        found = due(record, link, self.stream.due_map, refs)
         return (PushOp.UPDATE if found.fields else None), found
 
     def _delete_op(self) -> PushOp:
@@ -344,8 +346,10 @@ def _met(record_id: int, remote_id: str) -> Hold:
 
 
 def _item(todo: Todo) -> SentItem:
-    remote_id = todo.link.remote_id if todo.link else None
-    return SentItem(todo.record.record_id, remote_id, todo.due.fields, todo.due.versions, todo.outbox)
+    if todo.link is None:  # whether a create landed is told by its key or id, never by its values
+        return SentItem(todo.record.record_id, None, {}, {}, todo.outbox)
+    due = todo.due
+    return SentItem(todo.record.record_id, todo.link.remote_id, due.fields, due.versions, todo.outbox)
 
 
 def _moved(link: Link, shown: Incoming | None) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from syncd.core.errors import ParseError, Unlinked
 from syncd.core.fieldmap import Entry, Refs
 from syncd.core.nouns import Value
+from syncd.mapping.entries import Plain
 
 
 @dataclass(slots=True)
@@ -24,6 +25,28 @@ class Reading:
     waits: list[object] = field(default_factory=list)
     unapplied: dict[str, Value] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
+
+
+class Reader:
+    """How one stream's remote records are read."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries = entries
+        plain = [entry for entry in entries if isinstance(entry, Plain)]
+        self._plain = tuple((entry.remote[0], entry.canon[0], entry.read) for entry in plain)
+        self._others = tuple(entry for entry in entries if not isinstance(entry, Plain))
+
+    def read(self, fields: Mapping[str, Any], refs: Refs) -> Reading:
+        """Read a record. One that says everything plainly, as nearly all do, takes the short way."""
+        values: dict[str, Value] = {}
+        try:
+            for remote, canon, parse in self._plain:
+                values[canon] = parse(fields[remote])
+        except (KeyError, ParseError):
+            return read_remote(self._entries, fields, refs)
+        reading = read_remote(self._others, fields, refs) if self._others else Reading()
+        reading.values = {**values, **reading.values} if reading.values else values
+        return reading
 
 
 def read_remote(entries: Sequence[Entry], fields: Mapping[str, Any], refs: Refs) -> Reading:

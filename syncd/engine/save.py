@@ -59,15 +59,29 @@ async def _unpark_joined(tx: Tx, world: World, batch: Batch, born: Sequence[Link
 
 
 async def _save_records(tx: Tx, world: World, batch: Batch) -> None:
-    await insert_records(tx, (batch.records[i] for i in batch.new_records))
+    born = await insert_records(tx, [batch.records[i] for i in batch.new_records])
     pairs = ((old, batch.records[i]) for i, old in batch.read.items())
     await update_records(tx, [(old.version, record) for old, record in pairs if _differs(old, record)])
     rows = [
-        (record, version, batch.stream.system, batch.event, world.config, orjson.dumps(changes))
+        (
+            record,
+            version,
+            batch.stream.system,
+            batch.event,
+            world.config,
+            _bytes(batch, born, record, changes),
+        )
         for (record, version), changes in batch.changes.items()
     ]
     if rows:
         await tx.copy_records_to_table("versions", records=rows, columns=_VERSIONS)
+
+
+def _bytes(batch: Batch, born: Mapping[int, bytes], record: int, changes: Mapping[str, Any]) -> bytes:
+    """A new record's first version holds what the record holds, which is written out already."""
+    if record in born and changes is batch.records[record].fields:
+        return born[record]
+    return orjson.dumps(changes)
 
 
 def _differs(old: Record, record: Record) -> bool:

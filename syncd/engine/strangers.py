@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conflict.link import see
-from syncd.core.nouns import LinkState, Op, Stamp
-from syncd.core.state import Agreed, Link, Record, Stamps
+from syncd.core.nouns import LinkState, Op
+from syncd.core.state import Agreed, Link, Record
 from syncd.engine import decide
 from syncd.engine.batch import Batch, Hold, Incoming, Note
 from syncd.engine.load import own_key
@@ -102,8 +102,7 @@ def _add(world: World, batch: Batch, item: Incoming, reading: Reading) -> Record
     """A new record, made of what the remote says."""
     change, fields, unapplied = item.change, item.fields, reading.unapplied
     record_id = world.store.seq()
-    stamps = Stamps(Stamp(1, batch.stream.system, None, batch.event))
-    record = Record(record_id, batch.stream.kind, 1, reading.values, stamps)
+    record = Record(record_id, batch.stream.kind, 1, reading.values, batch.first_stamps)
     batch.put_record(record)
     batch.new_records.add(record_id)
     batch.changes[record_id, 1] = reading.values

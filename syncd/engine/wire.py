@@ -24,7 +24,7 @@ def page_bytes(changes: Sequence[Change]) -> bytes:
 def _dict(change: Change) -> dict[str, Any]:
     return {
         "id": change.remote_id,
-        "op": change.op.value,
+        "op": change.op,
         "fields": change.fields,
         "partial": change.partial,
         "version": change.remote_version,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -15,9 +15,10 @@ from conflict.suspects import Sent
 from connectors.base import Capabilities, Connector
 from syncd.config import KindSettings, KindSystemSettings
 from syncd.core.clock import Clock
-from syncd.core.fieldmap import Direction, Entry
+from syncd.core.fieldmap import Direction
 from syncd.core.nouns import Fields, PushOp
 from syncd.core.state import Link, Record
+from syncd.engine.reading import Reader
 from syncd.engine.signals import Bells, Hint
 from syncd.identity import Matcher
 from syncd.mapping.compile import CompiledMap
@@ -37,7 +38,10 @@ RECENT = 20_000
 class Stream:
     """One object of one system as a copy of one kind. `refs` maps remote reference fields to kinds.
 
-    `mapped` are the remote fields of its mapping, `incoming` the entries that are read.
+    `mapped` are the remote fields of its mapping. `reads` says whether its changes come in, `writes` whether
+    anything is written to it. `away` says why fields are left alone, `back` names those that came back and
+    wait for a sweep; `due_map` is the mapping without either, for what is written. `uncreatable` says why
+    nothing can be created. `sound` are fields that were suspected, and that the remote describes as ever.
     """
 
     id: int
@@ -52,17 +56,28 @@ class Stream:
     guard: str
     refs: Mapping[str, str]
     mapped: frozenset[str]
-    incoming: tuple[Entry, ...]
+    reader: Reader
+    reads: bool = field(init=False)
+    writes: bool = field(init=False)
+    due_map: CompiledMap = field(init=False)
+    away: Mapping[str, str] = field(default_factory=dict)
+    back: frozenset[str] = frozenset()
+    uncreatable: str = ""
+    sound: set[str] = field(default_factory=set)
 
-    @property
-    def reads(self) -> bool:
-        """Whether its changes come in."""
-        return self.settings.direction is not Direction.OUT
+    def __post_init__(self) -> None:
+        self.due_map = self.map
+        self.reads = self.settings.direction is not Direction.OUT
+        self.writes = self.settings.direction is not Direction.IN
 
-    @property
-    def writes(self) -> bool:
-        """Whether anything is written to it."""
-        return self.settings.direction is not Direction.IN
+    def quarantine(self, away: Mapping[str, str], back: Iterable[str], uncreatable: str) -> None:
+        """Leave fields alone: neither read nor written while away, not written until swept when back."""
+        self.away, self.back, self.uncreatable = dict(away), frozenset(back), uncreatable
+        self.mapped = frozenset(self.map.remote_fields) - away.keys()
+        self.sound -= away.keys()
+        waits = self.back | away.keys()
+        entries = (entry for entry in self.map.entries if waits.isdisjoint(entry.remote))
+        self.due_map = replace(self.map, entries=tuple(entries)) if waits else self.map
 
 
 @dataclass(slots=True)

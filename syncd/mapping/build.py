@@ -120,7 +120,7 @@ def _single(line: Draft, field: FieldType, chain: list[Step], remote_type: str |
     common = _common(line, [*marks, remote_type if write else None])
     common["sets"] = frozenset(line.canon) if isinstance(field, Set) else frozenset()
     if not chain and "blank" not in line.options:
-        return Plain(**common, read=field.parse, write=write)
+        return Plain(**common, read=field.parse, write=write, copies=write is None)
     outgoing = _chained([*(step.outgoing for step in chain), write])
     incoming = _chained([*(step.incoming for step in reversed(chain)), field.parse])
     return Stepped(**common, read=incoming, write=outgoing, blank=_blank(line.options))

@@ -23,6 +23,7 @@ class Line:
     signature: str
     sets: frozenset[str] = frozenset()
     refs: Mapping[str, str] = field(default_factory=dict)
+    copies: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

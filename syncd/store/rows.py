@@ -124,11 +124,12 @@ async def load_links(con: Conn, names: LinkNames, records: Collection[int]) -> d
     return {row["record_id"]: link_from(row, names) for row in rows}
 
 
-async def insert_records(tx: Tx, records: Iterable[Record]) -> None:
-    """New records."""
+async def insert_records(tx: Tx, records: Sequence[Record]) -> dict[int, bytes]:
+    """New records; returns their fields as they were written, by id."""
     rows = [_record_row(record) for record in records]
     if rows:
         await tx.copy_records_to_table("records", records=rows, columns=RECORD_COLUMNS)
+    return {row[0]: row[4] for row in rows}
 
 
 def _record_row(record: Record) -> tuple[Any, ...]:
@@ -173,7 +174,7 @@ def _link_row(link: Link, names: LinkNames) -> tuple[Any, ...]:
         link.remote_id,
         names.stream,
         link.record_id,
-        link.state.value,
+        link.state,
         link.gone_by,
         link.evidence,
         link.remote_version,

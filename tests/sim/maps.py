@@ -21,6 +21,8 @@ class PlainEntry:
     drift: Drift = Drift.RESTORE
     refs: Mapping[str, str] = field(default_factory=dict)
 
+    copies: bool = False
+
     @property
     def canon(self) -> tuple[str, ...]:
         return (self.name,)
