@@ -67,6 +67,7 @@ class Sandbox:
         self.url = ""
         self.ca: Path | None = None
         self._client: dict[str, str] = {}
+        self._more: dict[str, Any] = {}
         self._seed = seed
         self._fill()
 
@@ -85,6 +86,11 @@ class Sandbox:
 
     def quirks_changed(self) -> None:
         """Quirks or shapes are others now."""
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator[dict[str, Any]]:
+        """Servers of other protocols for as long as this one runs; what is yielded joins the ready line."""
+        yield {}
 
     # the rest ----------------------------------------------------------------------------------------------
 
@@ -148,6 +154,7 @@ class Sandbox:
             "url": self.url,
             "auth": self.auth.told(self.url, self._client),
             "ca": str(self.ca) if self.ca else None,
+            **self._more,
         }
 
     @asynccontextmanager
@@ -163,7 +170,8 @@ class Sandbox:
         with tempfile.TemporaryDirectory(prefix="syncd-sandbox-") as folder:
             try:
                 await self._listen(runner, port, Path(folder), tls)
-                yield self
+                async with self.beside() as self._more:
+                    yield self
             finally:
                 await self.webhooks.aclose()
                 await self.door.aclose()
