@@ -10,21 +10,23 @@ from multidict import CIMultiDict
 
 from connectors.http import Answer, HttpClient
 from connectors.rest.call import Call, Reply
-from connectors.rest.outcome import Job, Outcome, outcome, rejected
+from connectors.rest.outcome import Job, Outcome, accepted, outcome, rejected
 from connectors.rest.paths import MISSING, getter
 from connectors.rest.shape import Batch, Shape
 from syncd.core.errors import BatchRefused, NeedsOperator, RetryLater
 from syncd.core.nouns import Deferred, PushOp, Uncertain
 
-Values = Mapping[str, Any]
+NONE: Mapping[str, str] = {}
 
 
 class Batcher:
     """Writes jobs of one operation by one batch call."""
 
-    def __init__(self, client: HttpClient, shape: Shape, batch: Batch) -> None:
+    def __init__(self, client: HttpClient, shape: Shape, batch: Batch, op: str) -> None:
         self.client, self.shape, self.batch = client, shape, batch
-        words = batch.words
+        words, fixed = batch.words, batch.call.fixed
+        self.call = self._call(op)
+        self.fixed = {name: fixed[name] for name in batch.names & fixed.keys()}
         self.match = None if words.match is None else getter(words.match)
         self.status = None if words.status is None else getter(words.status)
         self.headers = None if words.result_headers is None else getter(words.result_headers)
@@ -41,9 +43,9 @@ class Batcher:
         return self._results(jobs, reply)
 
     def _row(self, job: Job, values: dict[str, Any], ref: str) -> dict[str, Any]:
-        row = {**self.batch.call.fixed, **values, "ref": ref, "op": job.op}
+        row = {**self.fixed, **values, "ref": ref, "op": job.op}
         if self.batch.carries_calls:
-            row |= self.shape.call(job.op).parts(row)
+            row |= self.shape.call(job.op).parts(values)
         return row
 
     def _whole(self, jobs: Sequence[Job], reply: Reply) -> list[Outcome]:
@@ -60,7 +62,7 @@ class Batcher:
     def _results(self, jobs: Sequence[Job], reply: Reply) -> list[Outcome]:
         found = reply.found
         if found is None and self.match is None and not jobs[0].creates:
-            return [outcome(self.shape, job, self._reply(job, None, reply)) for job in jobs]
+            return [accepted(self.shape, job, None, reply.answer.headers) for job in jobs]
         told = [found] if len(jobs) == 1 and not isinstance(found, list) and found is not None else found
         if not isinstance(told, list) or (self.match is None and len(told) != len(jobs)):
             raise RetryLater(
@@ -82,25 +84,27 @@ class Batcher:
     def _one(self, job: Job, result: Any, whole: Reply) -> Outcome:
         if result is MISSING:
             return Uncertain(job.push.push_id, "the answer left this record out")
-        reply = self._reply(job, result, whole)
-        came = outcome(self.shape, job, reply)
+        status = 200 if self.status is None else self.status(result)
+        if type(status) is not int:
+            status = int(status) if str(status).isdigit() else 500
+        headers = NONE if self.headers is None else _titled(self.headers(result))
+        body = self.body(result)
+        body = None if body is MISSING else body
+        if self.shape.judge.passes(status, body):
+            found = self.call.find(body)
+            return accepted(self.shape, job, None if found is MISSING else found, headers)
+        return self._told(job, Answer(status, headers, b""), body)
+
+    def _told(self, job: Job, answer: Answer, body: Any) -> Outcome:
+        """What one result's error comes to: the others of the batch went through."""
+        verdict = self.shape.judge.judge(job.op, answer, body)
+        came = outcome(self.shape, job, Reply(self.call, answer, body, verdict))
         if isinstance(came, RetryLater):
             push_id = job.push.push_id
             return Uncertain(push_id, str(came)) if came.uncertain else Deferred(push_id, came.after)
-        if isinstance(came, NeedsOperator) and reply.verdict is not None:
-            return rejected(job, reply.verdict)  # this record, not this account: the batch was let in
+        if isinstance(came, NeedsOperator) and verdict is not None:
+            return rejected(job, verdict)  # this record, not this account: the batch was let in
         return came
-
-    def _reply(self, job: Job, result: Any, whole: Reply) -> Reply:
-        """One result as if it were the answer to a call of its own."""
-        status = self.status(result) if self.status is not None else 200
-        headers = self.headers(result) if self.headers is not None else None
-        body = self.body(result)
-        body = None if body is MISSING else body
-        number = status if isinstance(status, int) else int(status) if str(status).isdigit() else 500
-        answer = Answer(number, _titled(headers), b"")
-        verdict = self.shape.judge.judge(job.op, answer, body)
-        return Reply(self._call(job.op), answer, body, verdict)
 
     def _call(self, op: str) -> Call:
         path = self.batch.words.record

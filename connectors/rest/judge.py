@@ -14,6 +14,7 @@ from syncd.core.errors import SyncdError
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}|\d{1,6}")
 Where = Callable[[Any], Any]
+NOTHING = (MISSING, None, False, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,20 @@ class Judge:
     field: Where
     id: Where
     rules: tuple[Callable[[str, int, str, Any, Mapping[str, str]], Step | None], ...]
+    quiet: bool
+
+    def passes(self, status: int, body: Any) -> bool:
+        """Whether all is well at first sight; False says that `judge` must look."""
+        if not (self.quiet and 200 <= status < 300):
+            return False
+        told = self.where is not None and self.where(body) not in NOTHING
+        return not told and self.code(body) in NOTHING
 
     def judge(self, call: str, answer: Answer, body: Any) -> Verdict | None:
         """None where all is well. `call` is its name in `calls`."""
-        told = self.where is not None and self.where(body) not in (MISSING, None, False, "")
-        if answer.ok and not told and not self.rules:
+        if self.passes(answer.status, body):
             return None
+        told = self.where is not None and self.where(body) not in NOTHING
         code = self.code(body)
         word = "" if code in (MISSING, None) or isinstance(code, dict | list) else str(code)
         step = self._step(call, answer, body, word, told=told)
@@ -63,15 +72,19 @@ class Judge:
 
 
 def compile_errors(words: ErrorWords) -> Judge:
-    """The rules as functions."""
-    where = words.where if words.where is not None else None
+    """The rules as functions; `quiet`: none can speak of a success without an error or a code."""
     return Judge(
-        getter(where) if where is not None else None,
+        getter(words.where) if words.where is not None else None,
         _maybe(words.code),
         _maybe(words.field),
         _maybe(words.id),
         tuple(_rule(rule) for rule in words.rules),
+        not any(_of_success(rule) for rule in words.rules),
     )
+
+
+def _of_success(rule: ErrorRule) -> bool:
+    return rule.code is None and (rule.status is None or any(200 <= s < 300 for s in rule.status))
 
 
 def _maybe(path: str | None) -> Where:

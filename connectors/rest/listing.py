@@ -49,7 +49,7 @@ class Listing:
 
     def _last_id(self, items: list[Any]) -> Any:
         record = self.shape.record
-        return record.id_at(record.unwrap(items[-1])) if items else None
+        return record.id_at(record.item(items[-1])) if items else None
 
 
 def items_of(shape: Shape, reply: Reply) -> list[Any]:

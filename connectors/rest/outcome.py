@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ def outcome(shape: Shape, job: Job, reply: Reply) -> Outcome:
     """One record's result; an error where the whole call failed."""
     verdict, push_id = reply.verdict, job.push.push_id
     if verdict is None:
-        return accepted(shape, job, reply)
+        return accepted(shape, job, reply.found, reply.answer.headers)
     failed = verdict.failure(reply.call.what, writes=True)
     if failed is not None:
         return failed
@@ -90,32 +91,33 @@ def _exists(shape: Shape, job: Job, verdict: Verdict) -> Outcome:
     return Stale(push.push_id) if push.expected_version is not None and not told else rejected(job, verdict)
 
 
-def accepted(shape: Shape, job: Job, reply: Reply) -> PushResult:
-    """The write was done; its answer may hold the record, its id, or nothing."""
-    push, found = job.push, reply.found
+def accepted(shape: Shape, job: Job, found: Any, headers: Mapping[str, str]) -> PushResult:
+    """The write was done; what was found in its answer is the record, its id, or nothing."""
+    push = job.push
     if job.op == "delete":
         return Accepted(push.push_id, push.remote_id or "")
     if isinstance(found, list) and len(found) == 1:
         found = found[0]
     item = shape.record.mapping(found) if type(found) is dict else None
-    header = header_version(shape.words, reply.answer.headers)
+    header = header_version(shape.words, headers) if headers else None
     if item is not None:
-        remote_id = shape.record.id_text(shape.record.id_at(item))
-        stored = shape.record.stored(item)
+        record = shape.record
+        stored = record.stored(item)
         how = StoredBy.ANSWER if stored else StoredBy.UNKNOWN
-        return Accepted(push.push_id, remote_id, shape.record.version(item) or header, stored, how)
-    remote_id = push.remote_id or _told_id(shape, job, found, reply) or ""
+        version = record.version(item) or header
+        return Accepted(push.push_id, record.id_text(record.id_at(item)), version, stored, how)
+    remote_id = push.remote_id or _told_id(shape, job, found, headers) or ""
     if not remote_id:
         return Uncertain(push.push_id, "the server did not tell the new record's id")
     return Accepted(push.push_id, remote_id, header)
 
 
-def _told_id(shape: Shape, job: Job, found: Any, reply: Reply) -> str | None:
+def _told_id(shape: Shape, job: Job, found: Any, headers: Mapping[str, str]) -> str | None:
     if isinstance(found, int | str) and not isinstance(found, bool) and found != "":
         return str(found)
     if shape.words.record.client_ids and job.push.key is not None:
         return shape.key_value(job.push.key)
-    return reply.answer.headers.get("Location", "").rstrip("/").rpartition("/")[2] or None
+    return headers.get("Location", "").rstrip("/").rpartition("/")[2] or None
 
 
 async def settle_taken(lookup: Lookup, shape: Shape, taken: Taken) -> PushResult:

@@ -24,7 +24,7 @@ async def sample(client: HttpClient, shape: Shape) -> Leaf | None:
 
 def items_in(shape: Shape, leaf: Leaf) -> list[dict[str, Any]]:
     """The fields of a page's records."""
-    found = [shape.record.inner(shape.record.unwrap(item)) for item in leaf.items]
+    found = [shape.record.inner_of(shape.record.item(item)) for item in leaf.items]
     return [item for item in found if isinstance(item, dict)]
 
 
@@ -57,7 +57,7 @@ def _about_stamps(shape: Shape, leaf: Leaf) -> list[str]:
             message = f"{shape.what}: neither `record.modified` nor a Date header tells the time"
             raise NeedsOperator(message, "Set record.modified, or read without a feed")
         return ["records tell no time of change: the server's clock is taken for it"]
-    unread = sum(record.moment(record.unwrap(item)) is None for item in leaf.items)
+    unread = sum(record.moment(record.item(item)) is None for item in leaf.items)
     if not unread:
         return []
     return [f"{unread} of {len(leaf.items)} records have no readable time of change at `record.modified`"]

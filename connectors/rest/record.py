@@ -29,9 +29,9 @@ class Record:
     object: str
     names: tuple[str, ...]
     columns: tuple[str, ...]
-    unwrap: Get
+    unwrap: Get | None
     id_at: Get
-    inner: Get
+    inner: Get | None
     pick: Pick
     told: Pick
     version: Callable[[dict[str, Any]], str | None]
@@ -44,11 +44,11 @@ class Record:
     ) -> list[Change]:
         """One change per item. `version` is that of the only one, told by a header; `bare`: unwrapped."""
         system, object, upsert, delete = self.system, self.object, Op.UPSERT, Op.DELETE
-        unwrap, id_at, inner, pick = _same if bare else self.unwrap, self.id_at, self.inner, self.pick
+        unwrap, id_at, inner, pick = None if bare else self.unwrap, self.id_at, self.inner, self.pick
         version_of, moment, deleted = self.version, self.moment, self.deleted
         made: list[Change] = []
         for listed in items:
-            item = unwrap(listed)
+            item = listed if unwrap is None else unwrap(listed)
             remote_id = id_at(item)
             if type(remote_id) is not str:
                 remote_id = self.id_text(remote_id)
@@ -57,11 +57,19 @@ class Record:
             if deleted is not None and deleted(item):
                 made.append(Change(system, object, remote_id, delete, {}, False, told, at))
                 continue
-            fields = inner(item)
+            fields = item if inner is None else inner(item)
             if type(fields) is not dict:
                 raise RetryLater(f"system {system}: {object}: a listed record has no fields; check `record`")
             made.append(Change(system, object, remote_id, upsert, pick(fields), False, told, at))
         return made
+
+    def item(self, listed: Any) -> Any:
+        """A listed record without its wrapping."""
+        return listed if self.unwrap is None else self.unwrap(listed)
+
+    def inner_of(self, item: Any) -> Any:
+        """A record's fields."""
+        return item if self.inner is None else self.inner(item)
 
     def id_text(self, raw: Any) -> str:
         """An id as text; integers and texts are one id (facts/TRAPS.md 22)."""
@@ -75,18 +83,14 @@ class Record:
 
     def stored(self, item: dict[str, Any]) -> dict[str, Any]:
         """The fields that a write's answer tells; what it leaves out says nothing, for it may be short."""
-        fields = self.inner(item)
+        fields = self.inner_of(item)
         return self.told(fields) if type(fields) is dict else {}
 
     def mapping(self, found: Any) -> dict[str, Any] | None:
         """The record that an answer holds, without the wrapping of lists; None where it holds none."""
-        item = self.unwrap(found)
+        item = self.item(found)
         item = found if item is MISSING else item
         return item if type(item) is dict and self.id_at(item) is not MISSING else None
-
-
-def _same(item: Any) -> Any:
-    return item
 
 
 def compile_record(
@@ -103,15 +107,15 @@ def compile_record(
         object,
         names,
         tuple(dict.fromkeys([*own, *names])),
-        getter(said.unwrap),
+        getter(said.unwrap) if said.unwrap else None,
         getter(said.id),
-        getter(said.fields),
+        getter(said.fields) if said.fields else None,
         _picker(names, converters, null=said.absent == "null"),
         _picker(names, converters, null=False),
         _version(version),
         _moment(said.modified, form_of(words.feed.modified_form, zone).read),
         _deleted(said.deleted, said.deleted_is),
-        _putter(writers(values, said, zone, infos), values.clear),
+        _putter(writers(values, said, zone, infos), values.clear, deep=any(len(steps(n)) > 1 for n in names)),
     )
 
 
@@ -173,8 +177,13 @@ def _deleted(path: str | None, wanted: Any) -> Callable[[dict[str, Any]], bool] 
     return lambda item: get(item) not in (MISSING, None, False)
 
 
-def _putter(converters: Mapping[str, Callable[[Any], Any]], clear: Any) -> Callable[[Fields], dict[str, Any]]:
+def _putter(
+    converters: Mapping[str, Callable[[Any], Any]], clear: Any, *, deep: bool
+) -> Callable[[Fields], dict[str, Any]]:
     """Plain values as a body: converted, emptied in the API's way, nested where a name is a path."""
+
+    if not converters and clear is None and not deep:
+        return lambda fields: fields if type(fields) is dict else dict(fields)
 
     def put(fields: Fields) -> dict[str, Any]:
         made: dict[str, Any] = {}

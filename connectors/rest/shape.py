@@ -52,6 +52,13 @@ class Shape:
     judge: Judge
     calls: Mapping[str, Call]
     batches: Mapping[str, Batch]
+    writes: frozenset[str]
+    fixed: frozenset[str]
+
+    def writable(self, fields: Mapping[str, Any]) -> bool:
+        """Whether all fields are known, where all are known, and none is read-only."""
+        names = fields.keys()
+        return names <= self.writes if self.closed else names.isdisjoint(self.fixed)
 
     @property
     def what(self) -> str:
@@ -124,8 +131,10 @@ def compile_shape(
                     batches[op] = _batch(name, said, constants, f"{what}: {name}")
         else:
             calls[name] = compile_call(name, said, constants, f"{what}: {name}")
+    judge, fixed = compile_errors(words.errors), frozenset(n for n, i in infos.items() if i.read_only)
+    writes = infos.keys() - fixed
     return Shape(
-        system, spec.name, words, spec, infos, closed, record, compile_errors(words.errors), calls, batches
+        system, spec.name, words, spec, infos, closed, record, judge, calls, batches, frozenset(writes), fixed
     )
 
 

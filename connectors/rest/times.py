@@ -106,7 +106,7 @@ class Poll:
 
     def _last(self, leaf: Leaf) -> datetime | None:
         record = self.shape.record
-        found = record.moment(record.unwrap(leaf.items[-1])) if leaf.items else None
+        found = record.moment(record.item(leaf.items[-1])) if leaf.items else None
         return found if isinstance(found, datetime) else None
 
     def _mid(self) -> Cursor:
@@ -129,7 +129,7 @@ class Poll:
 
     def _gone(self, item: Any) -> Change:
         record = self.shape.record
-        listed = record.unwrap(item)
+        listed = record.item(item)
         plain = not isinstance(listed, dict)
         remote_id = record.id_text(listed if plain else record.id_at(listed))
         at = None if plain else record.moment(listed)

@@ -51,20 +51,25 @@ class Writer:
         op, shape = OPS[push.op], self.shape
         if push.op is PushOp.ARCHIVE and self.archive is None:
             return Rejected(push.push_id, "no_archive", "this kind has no `archive` configured")
-        fields = dict(self.archive or {}) if push.op is PushOp.ARCHIVE else dict(push.fields)
+        fields: Mapping[str, Any] = (self.archive or {}) if push.op is PushOp.ARCHIVE else push.fields
         if op == "create" and push.key is not None and shape.spec.key_field is not None:
-            fields[shape.spec.key_field] = shape.key_value(push.key)
+            fields = {**fields, shape.spec.key_field: shape.key_value(push.key)}
         if op == "create" and push.key is not None and "upsert" in shape.calls:
             op = "upsert"
         if op not in shape.calls and op not in shape.batches:
             return Rejected(push.push_id, "no_call", f"`calls` does not say how to {op} here")
-        for name in push.fields if op in ("create", "upsert", "update") else ():
-            info = shape.infos.get(name)
-            if info is None and shape.closed:
+        if not shape.writable(push.fields):
+            return self._unwritable(push)
+        return Job(push, op, {} if op == "delete" else fields)
+
+    def _unwritable(self, push: Push) -> Rejected:
+        for name in push.fields:
+            info = self.shape.infos.get(name)
+            if info is None and self.shape.closed:
                 return Rejected(push.push_id, "unknown_field", f"there is no field {name}", name)
             if info is not None and info.read_only:
                 return Rejected(push.push_id, "read_only", f"field {name} cannot be written", name)
-        return Job(push, op, {} if op == "delete" else fields)
+        raise AssertionError("all fields can be written")
 
     async def _group(self, jobs: list[Job]) -> list[Outcome]:
         """Jobs of one operation, each on another record."""
@@ -73,7 +78,7 @@ class Writer:
             return await self._upserts(jobs)
         if batch is None:
             return await together(self._alone, jobs)
-        batcher = Batcher(self.client, self.shape, batch)
+        batcher = Batcher(self.client, self.shape, batch, jobs[0].op)
         came: list[Outcome] = []
         for start in range(0, len(jobs), batch.words.size):
             part = jobs[start : start + batch.words.size]
