@@ -124,11 +124,12 @@ async def test_twice_out_of_order_a_day_late_and_never(pair: Pair) -> None:
             sql = "update people set name = $1 where id = 1 returning xmin::text"
             versions.append(await crm.con.fetchval(sql, name))
         newest = body_of(event("1", version=versions[1]), number=77)
-        assert await sender.send(newest) == 202
+        headers = signed(SECRET, newest, time.time())
+        assert await sender.send(newest, headers) == 202
         await erp.until("select 1 from contacts where given = 'second'")
         await rest(pair)
         before = await writes(daemon), await tables(pair.store)
-        assert await sender.send(newest) == 202  # an honest retry, its answer was lost
+        assert await sender.send(newest, headers) == 202  # an honest retry, its answer was lost
         assert await sender.tell(event("1", version=versions[1])) == 202  # sent anew
         assert await sender.tell(event("1", version=versions[0])) == 202  # out of order, or a day late
         assert await sender.tell(event("1", "deleted"), event("1", "created")) == 202  # of another life
