@@ -6,6 +6,11 @@ these signatures promise.
 
 Whole-call failures are `RetryLater`, `NeedsOperator`, `CursorLost` and `BatchRefused` of
 `syncd.core.errors`; nothing from an HTTP or database library gets out.
+
+A field that is lost, renamed or hidden while syncd runs is left alone by the engine until it is back. A
+connector need only say so, in whichever way is nearest: leave its key out of what it reads, answer a write
+with `Rejected(code=UNKNOWN_FIELD, field=…)`, or raise `SchemaMoved` until `describe` is called again. The
+engine then describes, as it does from time to time anyway.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from connectors.memory.wire import Listing, Outcome, Position, Sent, Wire, WireE
 from connectors.signatures import HEADERS, SignedOptions, receive_signed
 from syncd.core.errors import CursorLost, NeedsOperator, RetryLater
 from syncd.core.nouns import (
+    UNKNOWN_FIELD,
     Accepted,
     Change,
     Cursor,
@@ -288,7 +289,7 @@ def _unknown(push: Push, known: Mapping[str, Any]) -> Rejected | None:
     name = next((n for n in push.fields if n not in known), None)
     if name is None:
         return None
-    return Rejected(push.push_id, "unknown_field", f"{push.object} has no field {name}", name)
+    return Rejected(push.push_id, UNKNOWN_FIELD, f"{push.object} has no field {name}", name)
 
 
 def _write(push: Push) -> Write:

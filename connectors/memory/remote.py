@@ -7,11 +7,11 @@ ones, with an older stamp, as in a real database. `horizon` is the number below 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from connectors.memory.faults import Faults
-from connectors.memory.shape import Features, ObjectDef, Quirks
+from connectors.memory.shape import Features, FieldDef, ObjectDef, Quirks
 from connectors.memory.table import Table
 from connectors.memory.transaction import Transaction
 from syncd.core.nouns import Fields, Value
@@ -102,6 +102,10 @@ class MemoryRemote:
         """A person takes a record back out of the bin; needs `deletes_reported`."""
         with self.begin() as edit:
             edit.restore(object, remote_id)
+
+    def reshape(self, object: str, fields: Mapping[str, FieldDef]) -> None:
+        """An administrator changes an object's fields; values of those that are gone are hidden."""
+        self.tables[object].reshape(fields)
 
     def bulk_edit(self, object: str, fields: Fields, ids: Sequence[str] | None = None) -> None:
         """A person edits many records at once: one transaction, one stamp."""

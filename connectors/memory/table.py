@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connectors.memory.shape import FieldDef, ObjectDef, normalised
@@ -86,6 +86,11 @@ class Table:
         if shape.options is not None and value is not None and value not in shape.options:
             raise Refusal("bad_option", f"{name} takes one of {len(shape.options)} options", name)
         return value
+
+    def reshape(self, fields: Mapping[str, FieldDef]) -> None:
+        """Take on other fields."""
+        self.shape = replace(self.shape, fields=fields)
+        self.fields = self.shape.all_fields()
 
     def check_unique(self, remote_id: str, fields: dict[str, Value]) -> None:
         """Raise `Refusal` where another live row has one of these values."""

@@ -52,7 +52,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table as the catalog has it; `rights` holds select, insert, update, delete."""
+    """One table as the catalog has it; `rights` holds select, insert, update, delete; `form` is `FORM`."""
 
     oid: int
     schema: str
@@ -63,6 +63,7 @@ class Table:
     rights: frozenset[str] = frozenset()
     secured: bool = False
     after_triggers: bool = False
+    form: str = ""
 
     @property
     def primary(self) -> str | None:
@@ -79,9 +80,13 @@ class Table:
         return ObjectInfo(name, fields, tuple(notes))
 
 
-_TABLES = """
-select c.oid, n.nspname, c.relname, row_security_active(c.oid) as secured,
-       array(select r from unnest('{select,insert,update,delete}'::text[]) r
+FORM = """select md5(string_agg(concat_ws(' ', a.attname, a.atttypid, a.atttypmod, a.attnotnull), ','
+  order by a.attnum)) from pg_attribute a where a.attnum > 0 and not a.attisdropped and a.attrelid = """
+"""With a table's oid behind it: what changes when a column comes, goes, or is another one."""
+
+_TABLES = f"""
+select c.oid, ({FORM} c.oid) as form, n.nspname, c.relname, row_security_active(c.oid) as secured,
+       array(select r from unnest('{{select,insert,update,delete}}'::text[]) r
              where has_table_privilege(c.oid, r)
                 or (r <> 'delete' and has_any_column_privilege(c.oid, r))) as rights,
        exists (select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal
@@ -235,6 +240,7 @@ def _table(
         frozenset(head["rights"]),
         head["secured"],
         head["after_triggers"],
+        head["form"] or "",
     )
 
 

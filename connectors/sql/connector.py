@@ -9,6 +9,7 @@ from dataclasses import replace
 from connectors.base import Capabilities, ObjectSpec, Schema
 from connectors.sql import install as _install
 from connectors.sql.bell import Bell
+from connectors.sql.errors import moved
 from connectors.sql.log import read_log
 from connectors.sql.options import SqlObjectOptions, SqlOptions
 from connectors.sql.reader import Reader, read_scanning, scan
@@ -39,6 +40,7 @@ class SqlConnector:
         self._bell = Bell(self.session)
         self._watched: set[str] = set()
         self._pruned: float | None = None
+        self._told: dict[str, str] = {}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -64,11 +66,12 @@ class SqlConnector:
         lost = next((n for n in self.specs if n not in tables), None)
         if lost is not None:
             await self.session.shape(lost)  # says what is missing
+        self._told = {name: table.form for name, table in tables.items()}
         notes = {n: shape.notes for n, shape in self.session.shapes.items()}
         return Schema({n: table.info(n, notes.get(n, ())) for n, table in tables.items()})
 
     async def read_changes(self, object: str, since: Cursor | None) -> AsyncIterator[Page]:
-        reader = Reader(self.session, await self._shape(object))
+        reader = await self._reader(object)
         if self.options.capture == "triggers":
             await self._watch(reader.shape)
         try:
@@ -79,7 +82,7 @@ class SqlConnector:
             raise
 
     async def scan(self, object: str) -> AsyncIterator[Page]:
-        reader = Reader(self.session, await self._shape(object))
+        reader = await self._reader(object)
         try:
             async for page in scan(reader):
                 yield page
@@ -93,10 +96,10 @@ class SqlConnector:
         self._watched.clear()
 
     async def fetch(self, object: str, ids: Sequence[str]) -> Sequence[Change]:
-        shape = await self._shape(object)
+        reader = await self._reader(object)
+        shape = reader.shape
         wanted = list(dict.fromkeys(ids))
         asked = [i for i in wanted if possible_id(shape, i)]
-        reader = Reader(self.session, shape)
         rows = changes(self.name, shape, await reader.rows(by_id(shape), asked)) if asked else []
         if shape.table.secured:
             return rows
@@ -153,6 +156,13 @@ class SqlConnector:
         if self._pruned is None or now - self._pruned > _PRUNE_EVERY:
             await _install.prune(self.session)
             self._pruned = now
+
+    async def _reader(self, object: str) -> Reader:
+        """Reads as the table was described; `SchemaMoved` where it is another one by now."""
+        shape = await self._shape(object)
+        if shape.table.form != self._told.get(object, shape.table.form):
+            raise moved(self.name, object)
+        return Reader(self.session, shape)
 
     async def _shape(self, object: str) -> Shape:
         return replace(await self.session.shape(object), object=object)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from syncd.core.errors import NeedsOperator, RetryLater, SyncdError
+from syncd.core.errors import NeedsOperator, RetryLater, SchemaMoved, SyncdError
 
 LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """No answer came: the connection is gone, or the wait was too long."""
@@ -16,7 +16,13 @@ LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientErr
 _LATER = {"08", "40", "53", "57", "58", "XX"}
 _LATER_STATES = {"55P03", "55006"}
 _LOGIN = {"28000", "28P01"}
-SCHEMA_MOVED = {"42703", "42P01", "0A000", "42704", "42883", "42804", "42846"}
+COLUMNS_MOVED = {"42703", "0A000", "42704", "42883", "42804", "42846"}
+SCHEMA_MOVED = COLUMNS_MOVED | {"42P01"}
+
+
+def moved(system: str, object: str) -> SchemaMoved:
+    """A table's columns are not those that `describe` told."""
+    return SchemaMoved(f"system {system}: the columns of {object} are not what they were")
 
 
 def condition(error: asyncpg.PostgresError) -> str:

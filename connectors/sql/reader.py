@@ -15,7 +15,7 @@ import asyncpg
 import orjson
 
 from connectors.sql import rows as _rows
-from connectors.sql.errors import guarded
+from connectors.sql.errors import COLUMNS_MOVED, guarded, moved
 from connectors.sql.session import Session
 from connectors.sql.statements import Shape, after_id
 from syncd.core.errors import CursorLost
@@ -68,11 +68,22 @@ class Reader:
 
     async def rows(self, sql: str, *args: object) -> list[asyncpg.Record]:
         """One statement on a connection of its own."""
+        found = await self._rows(sql, *args)
+        if found and found[0].get("form_", self.shape.table.form) != self.shape.table.form:
+            raise moved(self.session.system, self.shape.object)
+        return found
+
+    async def _rows(self, sql: str, *args: object) -> list[asyncpg.Record]:
         what = f"system {self.session.system}: cannot read {self.shape.object}"
         table = f"{self.shape.table.schema}.{self.shape.table.name}"
         with guarded(what, self.session.where, f"Run: GRANT SELECT ON {table} TO the url's role"):
             async with self.session.connection() as conn:
-                found: list[asyncpg.Record] = await conn.fetch(sql, *args)
+                try:
+                    found: list[asyncpg.Record] = await conn.fetch(sql, *args)
+                except asyncpg.PostgresError as error:
+                    if error.sqlstate in COLUMNS_MOVED:
+                        raise moved(self.session.system, self.shape.object) from None
+                    raise
                 return found
 
     async def walk(self, sql: str, *args: object) -> Walk:

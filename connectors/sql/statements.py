@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connectors.sql.catalog import Column, Table
+from connectors.sql.catalog import FORM, Column, Table
 
 _NATURAL = {"bool", "int2", "int4", "int8", "text", "varchar", "json", "jsonb"}
 _FLOATS = {"float4", "float8"}
@@ -56,6 +56,11 @@ class Shape:
     def relation(self) -> str:
         """The table's name as SQL."""
         return f"{ident(self.table.schema)}.{ident(self.table.name)}"
+
+    @property
+    def form(self) -> str:
+        """The table's form, as SQL; see `FORM`."""
+        return f"({FORM}{literal(self.relation)}::regclass)"
 
     @property
     def id_column(self) -> str:
@@ -123,7 +128,7 @@ def _sane(at: str) -> str:
 def by_id(shape: Shape) -> str:
     """Rows of the ids $1 (text[])."""
     return (
-        f"select {shape.columns()} from {shape.relation} t"
+        f"select {shape.columns()}, {shape.form} as form_ from {shape.relation} t"
         f" where {shape.id_column} = any($1::text[]::{shape.id_type}[])"
     )
 
@@ -183,7 +188,8 @@ def _page(
 ) -> str:
     condition = f"where {' and '.join(where)}" if where else ""
     return (
-        f"with {head} select r.*, {meta} from m{join} left join lateral (select {shape.columns()}{more}"
+        f"with {head} select r.*, {meta}, {shape.form} as form_ from m{join}"
+        f" left join lateral (select {shape.columns()}{more}"
         f" from {shape.relation} t {condition} {order} limit $1) r on true"
     )
 
@@ -209,7 +215,7 @@ def from_log(shape: Shape) -> str:
                 and tgenabled in ('O', 'A')) as installed,
                exists (select from syncd_capture.pruned p where p.tbl = $1::oid
                        and (p.txid, p.seq) > ($2::text::xid8, $3::bigint)) as lost)
-select r.*, m.lo, m.hi, e.n, e.emptied, e.txid, e.seq, s.installed, s.lost
+select r.*, {shape.form} as form_, m.lo, m.hi, e.n, e.emptied, e.txid, e.seq, s.installed, s.lost
 from m cross join e cross join s left join lateral (
   select {shape.columns()}, d.id as logged_, d.op::text as op_, d.at as logged_at_, d.actor as actor_
   from d left join {shape.relation} t on {shape.id_column} = d.id::{shape.id_type}) r on true"""

@@ -22,6 +22,13 @@ class RetryLater(SyncdError):
         self.uncertain = uncertain
 
 
+class SchemaMoved(RetryLater):
+    """An object is not what `describe` said last: describe it before all else. Nothing was done."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 0.1)
+
+
 class NeedsOperator(SyncdError):
     """A person must act: log in again, grant a right, mend the configuration. `todo` says what."""
 

@@ -225,6 +225,10 @@ class Rejected:
     field: str | None = None
 
 
+UNKNOWN_FIELD = "unknown_field"
+"""The `code` of a `Rejected` whose `field` the remote does not know (any more): its schema is looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deferred:
     """Not now: a row lock, a limit. Nothing was written. `after` is in seconds."""

@@ -12,6 +12,7 @@ from conflict.verdict import Moved, verdict
 from syncd.core.errors import Fenced, StoreUnavailable, SyncdError
 from syncd.core.state import Record
 from syncd.core.types import Ref
+from syncd.engine.schemas import FINDING, accept_schema
 from syncd.engine.world import World
 from syncd.store import intents, queues
 from syncd.store.intents import Intent
@@ -156,6 +157,10 @@ class Commands:
             return False, "there is no parked item of that number; `syncd parked` lists them"
         if row["stream"] not in self.world.streams:
             raise SyncdError("its system or kind is not in this daemon's configuration any more")
+        if row["code"] == FINDING:
+            await accept_schema(tx, self.world.streams[row["stream"]])
+            tx.after_commit(lambda: self.world.bells.ring_schema(self.world.streams[row["stream"]].system))
+            return True, "it is taken as it is now, where it is there"
         if row["direction"] == "out" and row["record_id"] is not None:
             self.world.touch(tx, [row["record_id"]])
             await tx.execute(_FORGET_REFUSALS, row["record_id"], row["stream"])

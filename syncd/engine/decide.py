@@ -12,7 +12,7 @@ from conflict.suspects import joined, overwritten, suspects
 from syncd.core.nouns import Change, LinkState, Op
 from syncd.core.state import Link, Record
 from syncd.engine.batch import Batch, Hold, Incoming, Known, Note
-from syncd.engine.retyped import aliens
+from syncd.engine.retyped import aliens, without_blanks
 from syncd.engine.strangers import stranger
 from syncd.engine.world import Stream, World
 from syncd.store.codec import shadow_bytes
@@ -123,6 +123,8 @@ def _apply(world: World, batch: Batch, item: Incoming, record: Record, link: Lin
     back = link.state is LinkState.GONE
     if back:
         link, record = _restored(batch, link, record)
+    if batch.stream.back:
+        link = without_blanks(link, item.change.fields, batch.stream.back)
     outcome = see(
         record,
         link,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from syncd.engine.intake import Intake
 from syncd.engine.push import Pusher
 from syncd.engine.recover import recover
 from syncd.engine.retention import Pruner
+from syncd.engine.schemas import LOOK_EVERY, SchemaWatch
 from syncd.engine.supervise import Loop, supervise
 from syncd.engine.sweep import Sweeper
 from syncd.engine.world import Stream, World
@@ -104,10 +105,18 @@ class Engine:
             Loop("commands", Commands(self.world, self._reload).work, self._look_again),
             Loop("prune", pruner.work, pruner.wait),
         ]
+        loops += self._schema_loops()
         for kind in in_order(self.world.kinds):
             for stream in self._awake(kind.streams):
                 loops += self._stream_loops(stream)
         return loops
+
+    def _schema_loops(self) -> Iterator[Loop]:
+        for system, keeper in self.keepers.items():
+            streams = self._awake(s for s in self.world.streams.values() if s.system == system)
+            if streams:
+                look = SchemaWatch(self.world, system, streams, keeper)
+                yield Loop(f"schema {system}", look.work, self._doubt(keeper.doubt), system)
 
     def _awake(self, streams: Iterable[Stream]) -> list[Stream]:
         return [stream for stream in streams if stream.id not in self.world.asleep]
@@ -194,6 +203,10 @@ class Engine:
 
         return wait
 
+    def _doubt(self, doubt: asyncio.Event) -> Callable[[], Awaitable[object]]:
+        """Only the look itself ends a doubt."""
+        return lambda: self._until(doubt, LOOK_EVERY)
+
     def _poll(self, stream: Stream) -> Callable[[], Awaitable[object]]:
         async def wait() -> None:
             await self._at_most(self.world.bells.read[stream.id], stream.settings.poll)
@@ -201,6 +214,10 @@ class Engine:
         return wait
 
     async def _at_most(self, bell: asyncio.Event, seconds: float) -> None:
+        await self._until(bell, seconds)
+        bell.clear()
+
+    async def _until(self, bell: asyncio.Event, seconds: float) -> None:
         sleep = asyncio.ensure_future(self.world.clock.sleep(seconds))
         ring = asyncio.ensure_future(bell.wait())
         try:
@@ -209,7 +226,6 @@ class Engine:
             sleep.cancel()
             ring.cancel()
             await asyncio.gather(sleep, ring, return_exceptions=True)
-        bell.clear()
 
     def _after_a_while(self, stream: Stream) -> Callable[[], Awaitable[object]]:
         return lambda: self.world.clock.sleep(min(5.0, stream.settings.sweep))

@@ -11,7 +11,7 @@ from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 
 from syncd.core.clock import Clock
-from syncd.core.errors import BatchRefused, CursorLost, NeedsOperator, RetryLater
+from syncd.core.errors import BatchRefused, CursorLost, NeedsOperator, RetryLater, SchemaMoved
 
 T = TypeVar("T")
 
@@ -20,13 +20,14 @@ OPEN_SECONDS = 15.0
 PROBE_SECONDS = 30.0
 """How often a system that needs a person is tried again, in case the person came."""
 
-NOT_FAILURES: list[Any] = [BatchRefused, CursorLost, NeedsOperator, asyncio.CancelledError]
+NOT_FAILURES: list[Any] = [BatchRefused, CursorLost, NeedsOperator, SchemaMoved, asyncio.CancelledError]
 
 
 class Gatekeeper:
     """Paces the calls to one system.
 
-    `call_seconds` is the time-out of one call; it must be shorter than the store's lease.
+    `call_seconds` is the time-out of one call; it must be shorter than the store's lease. While the schema is
+    in `doubt`, and somebody looks at it (`watched`), no other call is made.
     """
 
     def __init__(
@@ -36,16 +37,20 @@ class Gatekeeper:
         self.calls = 0
         self.trouble: str | None = None
         self.needs: str | None = None
+        self.doubt = asyncio.Event()
+        self.watched = False
         self._not_before = 0.0
         self._limiter = AsyncLimiter(max(1.0, calls_per_second), 1) if calls_per_second else None
         self._breakers = AsyncCircuitBreakerFactory(FAILURES_TO_OPEN, OPEN_SECONDS, exclude=NOT_FAILURES)
 
-    async def call(self, make: Callable[[], Awaitable[T]]) -> T:
+    async def call(self, make: Callable[[], Awaitable[T]], *, looking: bool = False) -> T:
         """Make one call when it is its turn.
 
         A time-out is `RetryLater(uncertain=True)`: the remote may have done it. While the breaker is open
-        `RetryLater` says when to come back, and nothing is sent.
+        `RetryLater` says when to come back, and nothing is sent. `looking` is a look at the schema.
         """
+        if self.doubt.is_set() and self.watched and not looking:
+            raise SchemaMoved(f"the schema of {self.system} is looked at first")
         await self._turn()
         self.calls += 1
         try:
@@ -54,6 +59,9 @@ class Gatekeeper:
         except OpenedState:
             message = f"{self.system} failed {FAILURES_TO_OPEN} times in a row"
             raise RetryLater(message, OPEN_SECONDS) from None
+        except SchemaMoved:
+            self.doubt.set()
+            raise
         except RetryLater as error:
             self.trouble = str(error)
             self._not_before = self.clock.monotonic() + (error.after or 0.0)

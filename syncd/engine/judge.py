@@ -108,9 +108,16 @@ class Judge:
             self._field(gap, copy, known.field_why(gap, copy.record, copy.link, owed))
             for gap in copy.seen.gaps
         ]
-        why = Reason.UNREPORTED, f"{self.stream.system} no longer tells it: is it hidden or removed there?"
         ids = (copy.link.remote_id, copy.link.record_id)
-        return found + [self._made(What.UNREPORTED, why, *ids, name) for name in copy.seen.unreported]
+        lost = copy.seen.unreported
+        return found + [self._made(What.UNREPORTED, self._untold(name), *ids, name) for name in lost]
+
+    def _untold(self, name: str) -> Why:
+        away, entries = self.stream.away, (e for e in self.stream.map.entries if name in e.canon)
+        why = next((away[remote] for entry in entries for remote in entry.remote if remote in away), None)
+        if why is not None:
+            return Reason.PARKED, f"it is left alone there: {why}"
+        return Reason.UNREPORTED, f"{self.stream.system} no longer tells it: is it hidden or removed there?"
 
     def _field(self, gap: Gap, copy: Copy, why: Why) -> Difference:
         ids = (copy.link.remote_id, copy.link.record_id)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from syncd.core.errors import ParseError
+from syncd.core.fieldmap import is_blank
 from syncd.core.nouns import Fields, Value
 from syncd.core.state import Link, Record
 from syncd.core.types import FieldType, Ref
@@ -32,3 +35,11 @@ def _is_of(kind: FieldType, value: Value) -> bool:
         return bool(kind.parse(value) == value)
     except ParseError:
         return False
+
+
+def without_blanks(link: Link, shown: Fields, back: frozenset[str]) -> Link:
+    """The link without its memory of fields that are back and blank: a column made anew cleared nothing."""
+    blank = {n for n in back & shown.keys() if is_blank(shown[n]) and not is_blank(link.shadow.get(n))}
+    if not blank:
+        return link
+    return replace(link, shadow={n: v for n, v in link.shadow.items() if n not in blank})

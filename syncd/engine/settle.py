@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conflict.settle import accepted, created, refused, uncertain
 from connectors.base import CanFind
 from syncd.core.nouns import (
+    UNKNOWN_FIELD,
     Accepted,
     Change,
     Deferred,
@@ -100,12 +101,21 @@ def _one(world: World, stream: Stream, send: Send, out: Settlement, todo: Todo, 
         case Exists():
             out.done += todo.outbox
             out.holds.append(Hold(result.remote_id, "exists", None, {"record": todo.record.record_id}))
+        case Rejected() if _to_be_looked_at(world, stream, result):
+            world.bells.ring_schema(stream.system)  # its outbox rows wait for the look
         case Rejected():
             _rejected(stream, out, todo, result)
         case Deferred():
             _later(world, stream, out, todo)
         case Uncertain():
             _uncertain(world, stream, out, todo, send)
+
+
+def _to_be_looked_at(world: World, stream: Stream, result: Rejected) -> bool:
+    """Whether a mapped field is unknown to the remote, and nobody has looked at the schema since."""
+    if result.code != UNKNOWN_FIELD or stream.system not in world.bells.schema:
+        return False
+    return result.field in stream.mapped and result.field not in stream.sound
 
 
 def _accepted(stream: Stream, out: Settlement, todo: Todo, answer: Accepted) -> None:

@@ -12,7 +12,15 @@ from loguru import logger
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential
 
 from syncd.core.clock import Clock
-from syncd.core.errors import CursorLost, Fenced, NeedsOperator, RetryLater, StoreUnavailable, SyncdError
+from syncd.core.errors import (
+    CursorLost,
+    Fenced,
+    NeedsOperator,
+    RetryLater,
+    SchemaMoved,
+    StoreUnavailable,
+    SyncdError,
+)
 
 LONGEST_WAIT = 60.0
 
@@ -104,6 +112,8 @@ class _Wait(wait_exponential):
 def _note(health: Health, state: RetryCallState, now: datetime) -> None:
     """Say it once when trouble begins or changes; values never reach the log."""
     error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, SchemaMoved):
+        return  # the look at the schema says what it found
     health.failures += 1
     health.since = health.since or now
     said = str(error) if isinstance(error, SyncdError) else f"{type(error).__name__} (a bug; see the log)"

@@ -9,6 +9,7 @@ from syncd.core.errors import RetryLater
 from syncd.core.nouns import Change, Page
 from syncd.engine.apply import apply, incoming
 from syncd.engine.gatekeeper import Gatekeeper
+from syncd.engine.schemas import take_back
 from syncd.engine.world import Stream, World
 
 _SEEN = """
@@ -42,13 +43,14 @@ class Sweeper:
         """
         connector = self.stream.connector
         if not isinstance(connector, CanScan):
-            return 0
+            return await take_back(self.world, self.stream)
         began = self.world.store.seq()
         async with self.world.store.write(numbers=10) as tx:
             await tx.execute("delete from sweep_seen where stream = $1", self.stream.id)
         did = await self._scan(connector.scan(self.stream.object))
         if self.stream.can.deletes_found_by_scan and isinstance(connector, CanFetch):
             did += await self._probe_missing(connector, began)
+        did += await take_back(self.world, self.stream)
         async with self.world.store.write(numbers=10) as tx:
             await tx.execute("delete from sweep_seen where stream = $1", self.stream.id)
             sql = "update streams set swept_at = $2 where stream = $1"

@@ -232,3 +232,11 @@ def closed_why(number: int, state: str, rule: str | None) -> str:
         return f"conflict {number} is closed: no system holds its record any more, so none could be told"
     done = "was decided already" if state == "decided" else "closed itself: all sides agreed"
     return f"conflict {number} {done}; `syncd conflicts` lists those that are open"
+
+
+async def unpark_code(tx: Tx, stream: int, code: str, names: Collection[str]) -> None:
+    """Take what was listed of fields off the list; the empty name stands for no field."""
+    if names:
+        sql = """delete from parked
+        where stream = $1 and code = $2 and coalesce(field, '') = any($3::text[])"""
+        await tx.execute(sql, stream, code, list(names))

@@ -17,6 +17,7 @@ from syncd.engine.inbox import Inbox
 from syncd.engine.intake import Intake
 from syncd.engine.push import Pusher
 from syncd.engine.recover import recover
+from syncd.engine.schemas import SchemaWatch
 from syncd.engine.sweep import Sweeper
 from syncd.engine.world import Stream, World
 from syncd.store.store import Store
@@ -58,6 +59,7 @@ class Rig:
         self.pushers = {s.id: Pusher(world, s, self.keepers[s.system]) for s in self.streams}
         self.inboxes = {s.id: Inbox(world, s, self.keepers[s.system]) for s in self.streams}
         self.commands = Commands(world)
+        self.looks: list[SchemaWatch] = []
 
     @classmethod
     async def make(cls, store: Store, config: Path, clock: Clock | None = None) -> Rig:
@@ -104,6 +106,14 @@ class Rig:
             if stream.writes:
                 done += await self.pushers[stream.id].push()
         return done
+
+    async def look(self) -> int:
+        """Look at schemas that are in doubt, as a daemon does; the first time at all. Returns what moved."""
+        if not self.looks:
+            for name, keeper in self.keepers.items():
+                mine = [stream for stream in self.streams if stream.system == name]
+                self.looks.append(SchemaWatch(self.world, name, mine, keeper))
+        return sum([await look.work() for look in self.looks])
 
     async def settle(self, rounds: int = 30) -> int:
         """Read and work until a whole round does nothing; returns the number of pushes accepted."""
