@@ -128,8 +128,8 @@ MUTATIONS = (
     Mutation(
         "the shadow set to what we sent",
         "settle.py",
-        "            shadow[name] = stored[name]\n",
-        "            shadow[name] = sent[name]\n",
+        "        shadow[name] = stored[name]\n",
+        "        shadow[name] = sent[name]\n",
         STORED,
     ),
     Mutation(
