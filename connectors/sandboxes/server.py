@@ -23,6 +23,7 @@ from connectors.sandboxes.auth import Auth
 from connectors.sandboxes.clock import MovableClock
 from connectors.sandboxes.door import Door
 from connectors.sandboxes.faults import Fault, Plan
+from connectors.sandboxes.lag import mark
 from connectors.sandboxes.limits import Limits
 from connectors.sandboxes.people import People
 from connectors.sandboxes.profile import Profile, load
@@ -131,7 +132,7 @@ class Sandbox:
     def arm(self, fault: str, **args: Any) -> Fault:
         """Arm a fault of `faults.FAULTS` for the next matching calls."""
         if fault == "hide_new":
-            args |= self.world.mark()
+            args |= mark(self.world)
         return self.faults.arm(fault, **args)
 
     def reset(self, *, records: bool = False) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.sandboxes.clock import MovableClock
-from connectors.sandboxes.faults import Call, Plan
+from connectors.sandboxes.faults import Plan
 from connectors.sandboxes.quirks import Fired, Quirks
 from connectors.sandboxes.shape import ObjectShape, Refusal
 from connectors.sandboxes.table import Row, Table
@@ -106,31 +106,6 @@ class World:
             self.fired("hidden")
             return True
         return False
-
-    def young(self, table: Table, call: Call) -> Callable[[Row], bool] | None:
-        """Which rows the answer to this call does not show yet, by lag or by fault; None: it shows all."""
-        looks, quirks = call.route == "find", self.quirks
-        lag = quirks.index_lag if looks else quirks.list_lag
-        faults = [f for f in self.faults.standing("hide_new") if looks or f.args.get("lists")]
-        faults = [f for f in faults if f.takes(call) and not self._over(f.args)]
-        if not lag and not faults:
-            return None
-        before = self.clock.millis() - int(lag * 1000)
-
-        def hidden(row: Row) -> bool:
-            if lag and (row.made if looks else row.seen) > before:
-                self.fired("index_lag" if looks else "list_lag")
-                return True
-            return any(row.n >= f.args["since"].get(table.name, 0) and f.fire() for f in faults)
-
-        return hidden
-
-    def _over(self, args: Mapping[str, Any]) -> bool:
-        return args.get("seconds") is not None and self.clock.millis() > args["from"] + args["seconds"] * 1000
-
-    def mark(self) -> dict[str, Any]:
-        """What `hide_new` must remember when it is armed."""
-        return {"since": {n: len(t.order) for n, t in self.tables.items()}, "from": self.clock.millis()}
 
     # writes ------------------------------------------------------------------------------------------------
 

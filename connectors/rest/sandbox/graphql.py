@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from aiohttp import web
+
+from connectors.rest.sandbox.bodies import parsed
 from connectors.rest.sandbox.face import Face
-from connectors.rest.sandbox.gqlparse import Node
+from connectors.rest.sandbox.gqlparse import Node, parse
 from connectors.rest.sandbox.reading import Reader
 from connectors.rest.sandbox.writing import Writer
-from connectors.sandboxes.door import Answer
+from connectors.sandboxes.door import Answer, Door
 from connectors.sandboxes.faults import Call
 from connectors.sandboxes.shape import Refusal
 from connectors.sandboxes.table import Row, Table
@@ -43,8 +46,30 @@ def meant(world: World, kind: str, node: Node) -> tuple[str, Table]:
 class GraphQL:
     """The queries and mutations."""
 
-    def __init__(self, world: World, face: Face, reader: Reader, writer: Writer) -> None:
-        self.world, self.face, self.reader, self.writer = world, face, reader, writer
+    def __init__(self, door: Door, face: Face, reader: Reader, writer: Writer) -> None:
+        self.door, self.world = door, door.world
+        self.face, self.reader, self.writer = face, reader, writer
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Take one through the door."""
+        text = await request.read()
+        call, fields, wrong = Call("graphql.unknown"), [], None
+        try:
+            body = parsed(text)
+            kind, nodes = parse(str(body.get("query")), body.get("variables") or {})
+            fields = [(*meant(self.world, kind, node), node) for node in nodes]
+            route, table, node = fields[0]
+            id = node.args.get("id")
+            call = Call(route, table.name, () if id is None else (str(id),), writes=kind == "mutation")
+        except (Refusal, IndexError) as error:
+            wrong = error if isinstance(error, Refusal) else Refusal(400, "bad_query", "nothing is asked")
+
+        def work() -> Answer:
+            if wrong is not None:
+                raise wrong
+            return self.call(call, fields)
+
+        return await self.door.run(request, call, work)
 
     def call(self, call: Call, fields: list[tuple[str, Table, Node]]) -> Answer:
         """Do them in order; the first refusal ends the call."""

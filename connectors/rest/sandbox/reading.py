@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-import orjson
 from multidict import MultiMapping
 from yarl import URL
 
+from connectors.rest.sandbox.cursors import cursor_after, read_cursor
 from connectors.rest.sandbox.face import LOCAL, Face
 from connectors.rest.sandbox.profile import RestProfile
 from connectors.sandboxes.door import Answer
 from connectors.sandboxes.faults import Call
+from connectors.sandboxes.lag import young
 from connectors.sandboxes.shape import Refusal
 from connectors.sandboxes.table import Row, Table
 from connectors.sandboxes.world import World
@@ -87,7 +86,7 @@ class Reader:
         """The next rows after a cursor, in the order of changes; by id where there are no stamps."""
         position = (since or 0, 0)
         if cursor is not None:
-            position, deleted = self._read_cursor(cursor)
+            position, deleted = read_cursor(self.world, cursor)
         size = self.capped(size)
         rows = list(islice(self._walk(table, call, position, deleted), size + 1))
         listing = Listing(rows[:size], None)
@@ -95,7 +94,7 @@ class Reader:
             last = rows[size - 1]
             if last.stamp == rows[size].stamp:
                 self.world.fired("ties")
-            listing.next = self._cursor(last, deleted)
+            listing.next = cursor_after(self.world, last, deleted)
         return self._bent(call, listing)
 
     def _walk(self, table: Table, call: Call, position: tuple[int, int], deleted: bool) -> Iterator[Row]:
@@ -109,9 +108,9 @@ class Reader:
             if any(row.deleted for row in table.order):
                 world.fired("no_tombstones")
             deleted = False
-        young = world.young(table, call)
+        unseen = young(world, table, call)
         rows = world.live(table, rows, deleted)
-        return (row for row in rows if not young(row)) if young else rows
+        return (row for row in rows if not unseen(row)) if unseen else rows
 
     def _size(self, given: str | None) -> int:
         paging = self.profile.paging
@@ -128,23 +127,6 @@ class Reader:
             return size
         self.world.fired("page_cap")
         return cap
-
-    def _cursor(self, last: Row, deleted: bool) -> str:
-        what = [last.stamp, last.n + 1, int(deleted), self.world.clock.millis()]
-        return base64.urlsafe_b64encode(orjson.dumps(what)).decode().rstrip("=")
-
-    def _read_cursor(self, cursor: str) -> tuple[tuple[int, int], bool]:
-        try:
-            stamp, n, deleted, issued = map(
-                int, orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            )
-        except (ValueError, TypeError, binascii.Error):
-            raise Refusal(400, "bad_cursor", "this cursor was not made here", "cursor") from None
-        life = self.world.quirks.cursor_life
-        if life is not None and self.world.clock.millis() - issued > life * 1000:
-            self.world.fired("cursor_life")
-            raise Refusal(410, "cursor_expired", "the cursor is no longer known", "cursor")
-        return (stamp, n), bool(deleted)
 
     def _bent(self, call: Call, listing: Listing) -> Listing:
         take = self.world.faults.take
@@ -176,7 +158,7 @@ class Reader:
     def _numbered(self, table: Table, call: Call, query: MultiMapping[str], size: int) -> Answer:
         since, deleted = self.filters(query)
         size = self.capped(size)
-        fixed = self.world.young(table, call) is None
+        fixed = young(self.world, table, call) is None
         key = (since, deleted, self.world.quirks.hidden, fixed or self.world.clock.millis())
         found = table.walk(key, self._walk(table, call, (since or 0, 0), deleted))
         tail: dict[str, Any] = {"total": len(found)}

@@ -7,14 +7,16 @@ from itertools import islice
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
+from aiohttp import web
+
+from connectors.rest.sandbox.bodies import quietly
 from connectors.rest.sandbox.face import Face
 from connectors.rest.sandbox.reading import Reader
 from connectors.rest.sandbox.writing import Writer
-from connectors.sandboxes.door import Answer
+from connectors.sandboxes.door import Answer, Door
 from connectors.sandboxes.faults import Call
 from connectors.sandboxes.shape import Refusal
 from connectors.sandboxes.table import Row, Table
-from connectors.sandboxes.world import World
 
 METHODS = {"search": False, "read": False, "create": True, "write": True, "delete": True}
 """By name: whether it writes."""
@@ -46,8 +48,29 @@ def error(call: Call, refusal: Refusal) -> Answer:
 class Rpc:
     """The methods."""
 
-    def __init__(self, world: World, face: Face, reader: Reader, writer: Writer) -> None:
-        self.world, self.face, self.reader, self.writer = world, face, reader, writer
+    def __init__(self, door: Door, face: Face, reader: Reader, writer: Writer) -> None:
+        self.door, self.world = door, door.world
+        self.face, self.reader, self.writer = face, reader, writer
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Take one through the door."""
+        body = quietly(await request.read())
+        name, _, method = str(body.get("method")).rpartition(".")
+        writes = METHODS.get(method)
+        call = Call(f"rpc.{method if writes is not None else 'unknown'}", name, tag=body.get("id"))
+        params = body.get("params")
+        if writes is not None and method != "create" and isinstance(params, list) and params:
+            call.ids = (
+                tuple(map(str, params[0])) if isinstance(params[0], list) and method != "search" else ()
+            )
+        call.writes = bool(writes)
+
+        def work() -> Answer:
+            if writes is None or not isinstance(params, list):
+                raise Refusal(400, "bad_request", "no such method, or no list of params")
+            return self.call(self.world.table(name), call, params)
+
+        return await self.door.run(request, call, work)
 
     def call(self, table: Table, call: Call, params: list[Any]) -> Answer:
         """Do one; `Refusal` where it makes no sense."""

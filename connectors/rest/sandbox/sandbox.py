@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from connectors.rest.sandbox import graphql, rpc
+from connectors.rest.sandbox.bodies import if_match, operations_of, parsed
 from connectors.rest.sandbox.face import Face
-from connectors.rest.sandbox.gqlparse import parse
 from connectors.rest.sandbox.objects import standard
 from connectors.rest.sandbox.profile import NAMED, RestProfile
 from connectors.rest.sandbox.reading import Reader
@@ -59,8 +58,8 @@ class RestSandbox(Sandbox):
         extra = [auth.name or "api_key"] if auth.way == "query" else []
         self.reader = Reader(self.world, self.face, self.profile, extra)
         self.writer = Writer(self.world, self.face, self.profile, self.reader)
-        self.rpc = rpc.Rpc(self.world, self.face, self.reader, self.writer)
-        self.graphql = graphql.GraphQL(self.world, self.face, self.reader, self.writer)
+        self.rpc = rpc.Rpc(self.door, self.face, self.reader, self.writer)
+        self.graphql = graphql.GraphQL(self.door, self.face, self.reader, self.writer)
         self.door.error = error
 
     def objects(self) -> dict[str, ObjectShape]:
@@ -83,8 +82,8 @@ class RestSandbox(Sandbox):
         add("GET", "/api/_me", self._me)
         add("POST", "/auth/login", self._log_in)
         add("POST", "/oauth/token", self._token)
-        add("POST", "/rpc", self._rpc)
-        add("POST", "/graphql", self._graphql)
+        add("POST", "/rpc", self.rpc.serve)
+        add("POST", "/graphql", self.graphql.serve)
         add("GET", "/api/{object}", self._list)
         add("POST", "/api/{object}", self._create)
         add("POST", "/api/{object}/batch", self._batch)
@@ -236,77 +235,3 @@ class RestSandbox(Sandbox):
             return self.writer.batch(table, call, operations, bases)
 
         return await self.door.run(request, call, work)
-
-    # the other faces ---------------------------------------------------------------------------------------
-
-    async def _rpc(self, request: web.Request) -> web.StreamResponse:
-        text = await request.read()
-        body = _quietly(text)
-        name, _, method = str(body.get("method")).rpartition(".")
-        writes = rpc.METHODS.get(method)
-        call = Call(f"rpc.{method if writes is not None else 'unknown'}", name, tag=body.get("id"))
-        params = body.get("params")
-        if writes is not None and method != "create" and isinstance(params, list) and params:
-            call.ids = (
-                tuple(map(str, params[0])) if isinstance(params[0], list) and method != "search" else ()
-            )
-        call.writes = bool(writes)
-
-        def work() -> Answer:
-            if writes is None or not isinstance(params, list):
-                raise Refusal(400, "bad_request", "no such method, or no list of params")
-            return self.rpc.call(self.world.table(name), call, params)
-
-        return await self.door.run(request, call, work)
-
-    async def _graphql(self, request: web.Request) -> web.StreamResponse:
-        text = await request.read()
-        call, fields, wrong = Call("graphql.unknown"), [], None
-        try:
-            body = parsed(text)
-            kind, nodes = parse(str(body.get("query")), body.get("variables") or {})
-            fields = [(*graphql.meant(self.world, kind, node), node) for node in nodes]
-            route, table, node = fields[0]
-            id = node.args.get("id")
-            call = Call(route, table.name, () if id is None else (str(id),), writes=kind == "mutation")
-        except (Refusal, IndexError) as error:
-            wrong = error if isinstance(error, Refusal) else Refusal(400, "bad_query", "nothing is asked")
-
-        def work() -> Answer:
-            if wrong is not None:
-                raise wrong
-            return self.graphql.call(call, fields)
-
-        return await self.door.run(request, call, work)
-
-
-def parsed(text: bytes) -> dict[str, Any]:
-    """A JSON object; `Refusal` 400."""
-    try:
-        body = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        body = None
-    if not isinstance(body, dict):
-        raise Refusal(400, "bad_request", "the body must be a JSON object")
-    return body
-
-
-def _quietly(text: bytes) -> dict[str, Any]:
-    try:
-        return parsed(text)
-    except Refusal:
-        return {}
-
-
-def operations_of(text: bytes) -> list[dict[str, Any]] | None:
-    """The operations of a batch; None where the body holds none."""
-    operations = _quietly(text).get("operations")
-    if not isinstance(operations, list) or not all(isinstance(one, dict) for one in operations):
-        return None
-    return operations
-
-
-def if_match(request: web.Request) -> str | None:
-    """The version of an `If-Match` header."""
-    given = request.headers.get("If-Match")
-    return None if given is None else given.strip().removeprefix("W/").strip('"')
