@@ -69,7 +69,9 @@ def _written(stream: Stream) -> set[str]:
 
 
 def _unfilled(stream: Stream, described: ObjectInfo) -> list[str]:
-    """The fields that a create needs and that we do not fill."""
+    """The fields that a create needs and that we do not fill; none where we create nothing."""
+    if stream.settings.create != "yes" or not stream.writes:
+        return []
     filled = _written(stream) | {stream.settings.key_field}
     infos: Iterable[FieldInfo] = described.fields.values()
     return [
