@@ -94,9 +94,9 @@ class HttpClient:
         pairs = [request.query] if request.query else []
         pairs += [f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in query.items()]
         async with _Within(self, writes=request.writes):
-            return await self._ask(request, self._address(request.path), headers, "&".join(pairs))
+            return await self._ask(request, self.address(request.path), headers, "&".join(pairs))
 
-    def _address(self, path: str) -> str:
+    def address(self, path: str) -> str:
         """A path added to the base address; one that begins `//` counts from the host's root."""
         return self.origin + path[1:] if path.startswith("//") else self.url + path
 
@@ -106,7 +106,7 @@ class HttpClient:
         Only its path and query are kept, without our log-in: behind a proxy, scheme and port may be
         wrong. Raises `NeedsOperator` for another host.
         """
-        parts = urlsplit(urljoin(self._address(after), address))
+        parts = urlsplit(urljoin(self.address(after), address))
         if parts.hostname != urlsplit(self.url).hostname:
             todo = "Its pages cannot be followed: log-ins are sent to the host of `url` only"
             raise NeedsOperator(f"{self.name}: the server points to another host for its next page", todo)

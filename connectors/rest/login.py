@@ -57,7 +57,7 @@ def auth_of(system: str, words: RestOptions) -> Auth:
         case OAuthWords() as said:
             return _oauth(system, said)
         case SessionWords() as said:
-            return SessionAuth(system, words.url.rstrip("/"), said)
+            return SessionAuth(system, said)
 
 
 def _oauth(system: str, said: OAuthWords) -> OAuth:
@@ -94,9 +94,9 @@ def _assertion(system: str, said: OAuthWords) -> Callable[[], str] | None:
 class SessionAuth(TokenAuth):
     """Logs in by a configured call, and sends what its answer gave."""
 
-    def __init__(self, system: str, url: str, said: SessionWords) -> None:
+    def __init__(self, system: str, said: SessionWords) -> None:
         super().__init__()
-        self.what, self.url, self.said = f"system {system}: log-in", url, said
+        self.what, self.said = f"system {system}: log-in", said
         self.password = said.password.get_secret_value()
         words = said.login.model_copy(update={"method": said.login.method or "POST"})
         constants = {"user": said.user, "password": self.password}
@@ -111,7 +111,7 @@ class SessionAuth(TokenAuth):
     async def fetch(self, client: HttpClient) -> Token:
         request = self.call.request({})
         bare = Request(request.method, "", request.headers, request.body, request.query)
-        answer = await client.bare(bare, self.url + request.path)
+        answer = await client.bare(bare, client.address(request.path))
         body = answer.json(self.what)
         self._refused(answer, body)
         kept = {name: self._found(path, body, answer) for name, path in self.said.take.items()}

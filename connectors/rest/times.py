@@ -101,7 +101,8 @@ class Poll:
             return True
         if self.at is None or last > self.at:
             self.at = last
-            self.listing.pager.at = self.listing.pager.at if by == "keyset" else None
+            if by != "keyset":
+                self.listing.pager.at, self.listing.pager.seen = None, 0
         return True
 
     def _last(self, leaf: Leaf) -> datetime | None:
