@@ -5,11 +5,12 @@ from connectors.http.auth import Auth, BasicAuth, HeaderAuth, QueryAuth
 from connectors.http.client import HttpClient, Request
 from connectors.http.jwt import JwtAuth, signed
 from connectors.http.oauth import OAuth
-from connectors.http.steps import STEPS, Step, failure, retry_after, step_of
+from connectors.http.steps import MAX_WAIT, STEPS, Step, failure, retry_after, step_of
 from connectors.http.tls import tls_context
 from connectors.http.tokens import TokenAuth
 
 __all__ = [
+    "MAX_WAIT",
     "STEPS",
     "Answer",
     "Auth",

@@ -60,15 +60,16 @@ class Window:
         self._rise(changes)
         floor, marks, fresh = self.since(), self.marks, []
         for change in changes:
-            at = change.occurred_at
-            if at is not None and floor is not None and at < floor:
+            at, name = change.occurred_at, change.remote_id
+            far = at is not None and floor is not None and at < floor
+            if far and name not in old:
                 fresh.append(change)
                 continue
-            mark, name = self._mark(change), change.remote_id
-            told = (marks[name][1] if name in marks else None) or (old[name][1] if name in old else None)
-            if told != mark:
+            mark, told = self._mark(change), marks.get(name) or old.get(name)
+            if told is None or told[1] != mark:
                 fresh.append(change)
-            marks[name] = (at, mark)
+            if not far:
+                marks[name] = (at, mark)
         if len(marks) > 2 * KEPT:
             self.prune()
         return fresh

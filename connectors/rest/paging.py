@@ -12,7 +12,8 @@ from connectors.rest.options import PagingWords
 from connectors.rest.paths import MISSING, getter, whereabouts
 from syncd.core.errors import RetryLater
 
-_NEXT = re.compile(r"<([^>]*)>(?:[^,<]*?;\s*rel\s*=\s*\"?([^\",;]*)\"?)")
+_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^\s;,]*))*)')
+_REL = re.compile(r'[;\s]rel\s*=\s*(?:"([^"]*)"|([^\s;,]*))', re.I)
 ENDS = (MISSING, None, "", False)
 COUNTED = ("page", "offset")
 
@@ -106,7 +107,8 @@ class Pager:
 
 def next_link(header: str) -> str | None:
     """The address with `rel=next` of a Link header (RFC 8288)."""
-    for match in _NEXT.finditer(header):
-        if "next" in match[2].split():
-            return match[1]
+    for address, said in _LINK.findall(header):
+        rel = _REL.search(said)
+        if rel is not None and "next" in (rel[1] or rel[2] or "").lower().split():
+            return str(address)
     return None

@@ -1,0 +1,167 @@
+"""Deliveries read by the configured words: believed, refused, and turned into hints."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.base import CanReceive, Delivery, ObjectSpec, Refused
+from connectors.rest import RestConnector
+from syncd.core.nouns import Op
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SIGNED = {
+    "by": "hmac",
+    "secret": "s3cret-word",
+    "header": "X-Signature",
+    "prefix": "sha256=",
+    "over": "{timestamp}.{body}",
+    "timestamp": "X-Timestamp",
+}
+EVENTS = {
+    "events": "events",
+    "object": "object",
+    "objects": {"person": "contacts"},
+    "op": "op",
+    "deletes": "deleted",
+    "version": "version",
+    "at": "occurred_at",
+}
+BODY = orjson.dumps(
+    {
+        "events": [
+            {
+                "object": "person",
+                "id": 7,
+                "op": "updated",
+                "version": 3,
+                "occurred_at": "2026-03-01T11:59:00Z",
+            },
+            {"object": "contacts", "id": "c8", "op": "deleted"},
+            {"object": "invoices", "id": "i9", "op": "created"},
+        ]
+    }
+)
+
+
+def receiver(verify: Mapping[str, Any], **words: Any) -> RestConnector:
+    """A connector that takes webhooks."""
+    hooks = {"verify": verify, **(words or EVENTS)}
+    return RestConnector(
+        "crm", {"url": "https://crm.example", "webhooks": hooks}, [ObjectSpec("contacts", ())]
+    )
+
+
+def delivery(body: bytes = BODY, headers: Mapping[str, str] = {}, **query: str) -> Delivery:
+    """One delivery."""
+    return Delivery("POST", "/hooks/crm", query, headers, body, NOW)
+
+
+def signed(body: bytes = BODY, at: datetime = NOW, secret: str = "s3cret-word") -> Delivery:
+    """As the sandbox signs."""
+    stamp = str(int(at.timestamp()))
+    digest = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return delivery(body, {"x-signature": f"sha256={digest}", "x-timestamp": stamp})
+
+
+def test_events_are_hints_to_read_by_id() -> None:
+    connector = receiver(SIGNED)
+    assert isinstance(connector, CanReceive)
+    one, two = connector.receive(signed())
+    assert (one.object, one.remote_id, one.op, one.remote_version) == ("contacts", "7", Op.TOUCH, "3")
+    assert one.occurred_at == datetime(2026, 3, 1, 11, 59, tzinfo=UTC)
+    assert (two.remote_id, two.op, two.occurred_at) == ("c8", Op.DELETE, None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (delivery(), "unsigned"),
+        (delivery(headers={"x-timestamp": str(int(NOW.timestamp()))}), "unsigned"),
+        (signed(secret="another"), "forged"),
+        (signed(at=datetime(2026, 3, 1, 11, 50, tzinfo=UTC)), "stale"),
+        (signed(at=datetime(2026, 3, 1, 12, 10, tzinfo=UTC)), "stale"),
+        (delivery(headers={"x-signature": "sha256=00", "x-timestamp": "soon"}), "malformed"),
+        (signed(b"{"), "malformed"),
+        (signed(b"[]"), "malformed"),
+        (signed(b'{"events": [7]}'), "malformed"),
+        (signed(b'{"events": [{"object": "contacts"}]}'), "malformed"),
+        (signed(b'{"events": [{"object": "contacts", "id": true}]}'), "malformed"),
+    ],
+)
+def test_what_is_not_believed(sent: Delivery, reason: str) -> None:
+    with pytest.raises(Refused) as caught:
+        receiver(SIGNED).receive(sent)
+    assert caught.value.reason == reason
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_signature_of_another_body_is_forged() -> None:
+    sound = signed()
+    with pytest.raises(Refused, match="wrong"):
+        receiver(SIGNED).receive(delivery(BODY + b" ", sound.headers))
+
+
+def test_base64_over_the_body() -> None:
+    words = {"by": "hmac", "secret": "k", "header": "X-Hub", "encoding": "base64", "algorithm": "sha1"}
+    body = b'{"id": 5}'
+    digest = base64.b64encode(hmac.new(b"k", body, hashlib.sha1).digest()).decode()
+    (change,) = receiver(words, id="id").receive(delivery(body, {"x-hub": digest}))
+    assert (change.object, change.remote_id) == ("contacts", "5")
+
+
+@pytest.mark.parametrize("place", ["header", "query"])
+def test_tokens(place: str) -> None:
+    connector = receiver(
+        {"by": "token", "secret": "tok", place: "X-Token" if place == "header" else "token"}, id="id"
+    )
+    told = {"headers": {"x-token": "tok"}} if place == "header" else {"token": "tok"}
+    assert len(connector.receive(delivery(b'{"id": 5}', **told))) == 1
+    wrong = {"headers": {"x-token": "to"}} if place == "header" else {"token": "tokk"}
+    for sent in (delivery(b'{"id": 5}'), delivery(b'{"id": 5}', **wrong)):
+        with pytest.raises(Refused):
+            connector.receive(sent)
+
+
+def test_without_words_nothing_is_taken() -> None:
+    made = RestConnector("crm", {"url": "https://crm.example"}, [])
+    with pytest.raises(Refused):
+        made.receive(delivery())
+
+
+@given(st.binary(max_size=200), st.text(max_size=80))
+def test_nothing_but_refusals_gets_out(body: bytes, text: str) -> None:
+    for sent in (signed(body), delivery(body, {"x-signature": text, "x-timestamp": text})):
+        with suppress(Refused):
+            receiver(SIGNED).receive(sent)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["events", "id", "object", "op"]), x),
+        max_leaves=8,
+    )
+)
+def test_no_shape_of_a_signed_body_breaks_it(tree: Any) -> None:
+    body = orjson.dumps(tree) if _fits(tree) else b"0"
+    with suppress(Refused):
+        receiver(SIGNED).receive(signed(body))
+
+
+def _fits(tree: Any) -> bool:
+    try:
+        orjson.dumps(tree)
+    except TypeError:
+        return False
+    return True
