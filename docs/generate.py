@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from connectors.rest import options as rest
 from connectors.rest.sandbox.profile import Paging, RestProfile
 from connectors.sandboxes.auth import AuthOptions
 from connectors.sandboxes.limits import LimitOptions
@@ -24,7 +25,7 @@ DOCS = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.S)
 MODELS: dict[str, type[BaseModel]] = {
     name: found
-    for name, found in vars(models).items()
+    for name, found in {**vars(rest), **vars(models)}.items()
     if isinstance(found, type) and issubclass(found, BaseModel) and found.model_fields
 }
 MODELS |= {m.__name__: m for m in (AuthOptions, HookOptions, LimitOptions, Paging, Quirks)}
@@ -91,13 +92,13 @@ def _plain(shape: dict[str, Any]) -> str:
 
 
 def section(ref: str) -> str:
-    return f"a section, see {ref.rpartition('/')[2].removesuffix('Model').lower()}"
+    return f"a section, see {ref.rpartition('/')[2].removesuffix('Model').removesuffix('Words').lower()}"
 
 
 def default(shape: dict[str, Any]) -> str:
     """What holds where the key is left out."""
     value = shape.get("default")
-    if value is None or value == {} or value == []:
+    if value in (None, "", {}, []):
         return ""
     if isinstance(value, dict):
         shown = {k: v for k, v in value.items() if v is not None}

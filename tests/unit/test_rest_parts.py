@@ -201,7 +201,7 @@ def test_a_window_tells_once_and_moves_on_with_the_servers_clock() -> None:
     old, later.marks = later.marks, {}
     later.began(AT + timedelta(seconds=60))
     assert later.take([change("b", AT)], old) == []
-    assert len(later.take([change("b", AT, name="edited in the same instant")], old)) == 1
+    assert len(later.take([change("b", AT, text="edited in the same instant")], old)) == 1
     assert later.since() == AT + timedelta(seconds=50)
 
 
