@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from typing import TypeAlias
 
 from syncd.core.errors import CursorLost
-from syncd.core.nouns import Change, Cursor, Page
+from syncd.core.nouns import Cursor, Page
 from syncd.engine.apply import apply, incoming
-from syncd.engine.batch import Batch
+from syncd.engine.batch import Batch, Incoming
 from syncd.engine.gatekeeper import Gatekeeper
 from syncd.engine.world import Stream, World
 
 PER_TRANSACTION = 500
 """Changes per transaction: larger batches hold the writer for too long, smaller ones cost round trips."""
+FULL = 50
+"""A page of so many changes is likely to be followed by another, and may wait for it."""
+PATIENCE = 0.1
+"""Seconds for which pages wait to be applied together."""
+
+Read: TypeAlias = tuple[Page, int]
+"""A page with the sequence from before its request left."""
 
 _CURSOR = "update streams set cursor = $2, read_at = now() where stream = $1"
 
@@ -41,9 +49,9 @@ class Intake:
         pages = self.stream.connector.read_changes(self.stream.object, since)
         did = 0
         try:
-            async for page, evidence in self._paced(pages):
-                did += await self.take(page, evidence, since)
-                since = page.cursor
+            async for group in self._grouped(pages):
+                did += await self._take(group, since)
+                since = group[-1][0].cursor
         except CursorLost:
             async with self.world.store.write() as tx:
                 await tx.execute(_CURSOR, self.stream.id, None)
@@ -51,7 +59,30 @@ class Intake:
         self.world.counters[self.stream.id].read_at = self.world.clock.now()
         return did
 
-    async def _paced(self, pages: AsyncIterator[Page]) -> AsyncIterator[tuple[Page, int]]:
+    async def _grouped(self, pages: AsyncIterator[Page]) -> AsyncIterator[list[Read]]:
+        """Pages that are applied together. Under load batches grow; a small page waits for no other.
+
+        What was read before a failure is applied before it is raised.
+        """
+        group: list[Read] = []
+        size, began = 0, 0.0
+        try:
+            async for page, evidence in self._paced(pages):
+                began = began if group else self.world.clock.monotonic()
+                group.append((page, evidence))
+                size += len(page.changes)
+                waited = self.world.clock.monotonic() - began
+                if len(page.changes) < FULL or size >= PER_TRANSACTION or waited > PATIENCE:
+                    yield group
+                    group, size = [], 0
+        except Exception:
+            if group:
+                yield group
+            raise
+        if group:
+            yield group
+
+    async def _paced(self, pages: AsyncIterator[Page]) -> AsyncIterator[Read]:
         """Each page with the sequence from before its request left."""
         while True:
             evidence = self._evidence()
@@ -72,22 +103,23 @@ class Intake:
         then, old = self._marks[0]
         return old if then <= now - self.stream.can.read_lag else 0
 
-    async def take(self, page: Page, evidence: int, since: Cursor | None = None) -> int:
-        """Apply one page and move the cursor with it; a quiet page writes nothing."""
+    async def _take(self, group: Sequence[Read], since: Cursor | None) -> int:
+        """Apply pages and move the cursor with them; quiet pages write nothing."""
+        cursor = group[-1][0].cursor
+        items = [item for page, evidence in group for item in incoming(self.stream, page.changes, evidence)]
+        chunks = [items[i : i + PER_TRANSACTION] for i in range(0, len(items), PER_TRANSACTION)]
         did = 0
-        chunks = [page.changes[i : i + PER_TRANSACTION] for i in range(0, len(page.changes), PER_TRANSACTION)]
         for chunk in chunks[:-1]:
-            did += (await self._commit(chunk, evidence, None)).applied
-        if chunks or page.cursor != since:
-            last = chunks[-1] if chunks else ()
-            body = page.body if len(chunks) == 1 else None
-            did += (await self._commit(last, evidence, page.cursor, body)).applied
+            did += (await self._commit(chunk, None)).applied
+        if chunks or cursor != since:
+            body = _body(group) if len(chunks) == 1 else None
+            did += (await self._commit(chunks[-1] if chunks else (), cursor, body)).applied
         return did
 
     async def _commit(
-        self, changes: Sequence[Change], evidence: int, cursor: Cursor | None, body: bytes | None = None
+        self, items: Sequence[Incoming], cursor: Cursor | None, body: bytes | None = None
     ) -> Batch:
-        items = incoming(self.stream, changes, evidence)
+        evidence = min((item.evidence for item in items), default=0)
         async with self.world.store.write(numbers=5 * len(items) + 100) as tx:
             batch = await apply(
                 tx, self.world, self.stream, items, source="feed", evidence=evidence, body=body
@@ -95,3 +127,11 @@ class Intake:
             if cursor is not None:
                 await tx.execute(_CURSOR, self.stream.id, cursor.token)
         return batch
+
+
+def _body(group: Sequence[Read]) -> bytes | None:
+    """The pages as the remote sent them, one JSON text; None where one came without."""
+    bodies = [page.body for page, _ in group if page.body is not None]
+    if len(bodies) < len(group):
+        return None
+    return bodies[0] if len(bodies) == 1 else b"[" + b",".join(bodies) + b"]"
