@@ -82,6 +82,10 @@ class SystemModel(Open):
     )
     poll: Duration | None = Field(default=None, description="How often changes are asked for, such as 30s.")
     sweep: Duration | None = Field(default=None, description="How often everything is compared, such as 1d.")
+    linger: Duration | None = Field(
+        default=None,
+        description="How long writes to it, and reads of single records, may wait for company, such as 1s.",
+    )
     webhooks: WebhooksModel | None = Field(
         default=None, description="How its webhooks are taken, on `/hooks/SYSTEM`; absent: not at all."
     )

@@ -60,8 +60,9 @@ class WebhookSettings:
 
 @dataclass(frozen=True, slots=True)
 class SystemSettings:
-    """A remote. `poll` and `sweep` in seconds; `guard` is compare, read, none, or None: the connector's best.
+    """A remote. `poll`, `sweep` and `linger` in seconds; 0 is no lingering.
 
+    `guard` is compare, read, none, or None: the connector's best.
     `section` holds the connector's own settings with secrets resolved, as its factory takes them.
     `webhooks` is None where none are taken.
     """
@@ -73,6 +74,7 @@ class SystemSettings:
     guard: str | None
     poll: float
     sweep: float
+    linger: float
     webhooks: WebhookSettings | None
 
     def connector_settings(self) -> dict[str, Any]:

@@ -89,6 +89,7 @@ def system_settings(name: str, model: SystemModel, data: Mapping[str, Any]) -> S
         model.guard,
         model.poll or POLL,
         model.sweep or SWEEP,
+        model.linger or 0.0,
         None if hooks is None else WebhookSettings(hooks.rate, hooks.max_bytes, hooks.tolerance),
     )
 

@@ -125,8 +125,9 @@ class Engine:
         world, keeper = self.world, self.keepers[stream.system]
         label = f"{stream.system}.{stream.kind}"
         inbox = Inbox(world, stream, keeper)
-        system = stream.system
-        loops = [Loop(f"inbox {label}", inbox.work, self._bell(world.bells.inbox[stream.id]), system)]
+        system, linger = stream.system, self._settings.systems[stream.system].linger
+        bell = self._bell(world.bells.inbox[stream.id], linger)
+        loops = [Loop(f"inbox {label}", inbox.work, bell, system)]
         if stream.reads:
             read = self._read_step(stream, Intake(world, stream, keeper))
             loops.append(Loop(f"read {label}", read, self._poll(stream), system))
@@ -135,7 +136,8 @@ class Engine:
             loops.append(Loop(f"sweep {label}", step, self._after_a_while(stream), system))
         if stream.writes:
             push = self._push_step(stream, Pusher(world, stream, keeper))
-            loops.append(Loop(f"push {label}", push, self._bell(world.bells.push[stream.id]), system))
+            bell = self._bell(world.bells.push[stream.id], linger)
+            loops.append(Loop(f"push {label}", push, bell, system))
         return loops
 
     def _read_step(self, stream: Stream, intake: Intake) -> Callable[[], Awaitable[object]]:
@@ -197,9 +199,14 @@ class Engine:
 
     # -- waiting -------------------------------------------------------------------------------------
 
-    def _bell(self, bell: asyncio.Event) -> Callable[[], Awaitable[object]]:
+    def _bell(self, bell: asyncio.Event, linger: float) -> Callable[[], Awaitable[object]]:
+        """Until it rings, and then for what may come as well: one call does for all of it."""
+
         async def wait() -> None:
-            await self._at_most(bell, LOOK_AGAIN)
+            await self._until(bell, LOOK_AGAIN)
+            if linger and bell.is_set():
+                await self.world.clock.sleep(linger)
+            bell.clear()
 
         return wait
 
