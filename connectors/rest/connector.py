@@ -10,7 +10,7 @@ from connectors.http import HttpClient
 from connectors.rest import fields as _fields
 from connectors.rest import probe
 from connectors.rest.feed import Feed, read_all, state_of
-from connectors.rest.listing import scan
+from connectors.rest.listing import Leaf, scan
 from connectors.rest.login import auth_of
 from connectors.rest.lookup import Lookup
 from connectors.rest.options import RestObjectOptions, RestOptions, merged
@@ -90,9 +90,8 @@ class RestConnector:
         infos = dict(shape.infos)
         if leaf is not None and not shape.closed:
             infos |= _fields.seen(probe.items_in(shape, leaf), infos)
-            wanted = (*shape.spec.fields, *([shape.spec.key_field] if shape.spec.key_field else []))
             infos |= {
-                n: FieldInfo(n, "text", native="unseen") for n in wanted if not leaf.items and n not in infos
+                n: FieldInfo(n, "text", native="unseen") for n in _unseen(shape, leaf) if n not in infos
             }
         notes = await probe.notes(self.client, shape, leaf) if self.options.probe else []
         return ObjectInfo(name, infos, tuple(notes))
@@ -161,6 +160,11 @@ class RestConnector:
                 self.shapes[object] = self._compiled(object, infos, closed=True)
                 self._told.add(object)
         return self.shapes[object]
+
+
+def _unseen(shape: Shape, leaf: Leaf) -> Sequence[str]:
+    """Mapped fields that may exist although no record of the first page shows them."""
+    return shape.record.names if not leaf.items or shape.words.record.absent == "null" else ()
 
 
 def _reports_deletes(shape: Shape) -> bool:

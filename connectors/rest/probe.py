@@ -94,10 +94,14 @@ def _about_writes(shape: Shape) -> list[str]:
         made.append("updates carry no version: a change between our read and our write can be overwritten")
     if update is not None and update.whole and not shape.compares:
         made.append("updates replace the whole record")
-    if (
-        "create" in (*shape.calls, *shape.batches)
-        and not shape.key_is_unique
-        and not shape.words.record.client_ids
-    ):
-        made.append("no unique key and no ids of ours: a create whose answer was lost may be found by no one")
+    if "create" in (*shape.calls, *shape.batches):
+        made += _about_creates(shape)
     return made
+
+
+def _about_creates(shape: Shape) -> list[str]:
+    if shape.key_is_unique or shape.words.record.client_ids:
+        return []
+    if shape.spec.key_field is not None and "find" in shape.calls:
+        return ["the server does not enforce our key: after a lost answer it is looked up first"]
+    return ["no unique key and no ids of ours: a create whose answer was lost is parked until it shows up"]

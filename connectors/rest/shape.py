@@ -98,7 +98,8 @@ class Shape:
         """Whether a second create with the same key fails or finds the first."""
         key = self.spec.key_field
         info = self.infos.get(key) if key is not None else None
-        return key is not None and ("upsert" in self.calls or (info is not None and info.unique))
+        refuses = info is not None and info.unique and self.words.record.enforces_key
+        return key is not None and ("upsert" in self.calls or refuses)
 
     def id_value(self, remote_id: str) -> Any:
         """An id as the API writes it."""

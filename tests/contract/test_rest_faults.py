@@ -184,3 +184,15 @@ async def test_a_filter_that_is_ignored_is_noted() -> None:
         assert any("filter for changes works" in note for note in works)
         assert any("filter for changes is ignored" in note for note in ignored)
         assert "no_filter" in subject.sandbox.fired.counts
+
+
+async def test_a_key_that_the_server_does_not_enforce_is_looked_up_not_trusted() -> None:
+    async with RestSubject.running("plain") as subject:
+        subject.words["record"]["enforces_key"] = False
+        connector = await subject.connector()
+        notes = (await connector.describe()).objects["people"].notes
+        assert any("does not enforce our key" in note for note in notes)
+        assert not connector.capabilities.upsert_key, "the engine must look before it creates again"
+        made = (await write(connector, create(1, **person(1))))[1]
+        assert isinstance(made, Accepted)
+        assert (await connector.find("people", ["1"]))["1"].remote_id == made.remote_id

@@ -49,6 +49,9 @@ class RecordWords(Words):
         default="deleted",
         description="What an id that is not found means; unknown: this account may not see all records.",
     )
+    enforces_key: bool = Field(
+        default=True, description="The server refuses a second record with our key; false: it is looked up."
+    )
     client_ids: bool = Field(default=False, description="A create chooses the record's id, as `{key}`.")
     key_form: Literal["text", "uuid"] = Field(default="text", description="How `{key}` is written.")
 
