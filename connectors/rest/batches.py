@@ -25,7 +25,7 @@ class Batcher:
     def __init__(self, client: HttpClient, shape: Shape, batch: Batch, op: str) -> None:
         self.client, self.shape, self.batch = client, shape, batch
         words, fixed = batch.words, batch.call.fixed
-        self.call = self._call(op)
+        self.call, self.carries_calls = self._call(op), batch.carries_calls
         self.fixed = {name: fixed[name] for name in batch.names & fixed.keys()}
         self.match = None if words.match is None else getter(words.match)
         self.status = None if words.status is None else getter(words.status)
@@ -44,7 +44,7 @@ class Batcher:
 
     def _row(self, job: Job, values: dict[str, Any], ref: str) -> dict[str, Any]:
         row = {**self.fixed, **values, "ref": ref, "op": job.op}
-        if self.batch.carries_calls:
+        if self.carries_calls:
             row |= self.shape.call(job.op).parts(values)
         return row
 

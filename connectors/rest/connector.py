@@ -38,10 +38,6 @@ class RestConnector:
         self.name = name
         self.options = RestOptions.model_validate(dict(settings))
         self.specs = {spec.name: spec for spec in objects}
-        known = dict.fromkeys([*self.options.objects, *self.specs])
-        self.shapes = {n: self._compiled(n, _fields.declared(merged(self.options, n))) for n in known}
-        self._told: set[str] = set()
-        self._locks = {n: asyncio.Lock() for n in self.shapes}
         tls = self.options.tls.model_dump() if self.options.tls is not None else None
         self.client = HttpClient(
             f"system {name}",
@@ -52,12 +48,18 @@ class RestConnector:
             concurrency=self.options.concurrency,
             tls=tls,
         )
+        known = dict.fromkeys([*self.options.objects, *self.specs])
+        self.shapes = {n: self._compiled(n, _fields.declared(merged(self.options, n))) for n in known}
+        self._told: set[str] = set()
+        self._locks = {n: asyncio.Lock() for n in self.shapes}
         hooks = self.options.webhooks
         self._receiver = None if hooks is None else Receiver(name, hooks, list(self.specs))
 
     def _compiled(self, object: str, infos: Mapping[str, FieldInfo], *, closed: bool = False) -> Shape:
         spec = self.specs.get(object) or ObjectSpec(object, ())
-        return compile_shape(self.name, spec, merged(self.options, object), infos, closed=closed)
+        return compile_shape(
+            self.name, spec, merged(self.options, object), infos, closed=closed, clean=self.client.clean
+        )
 
     @property
     def capabilities(self) -> Capabilities:

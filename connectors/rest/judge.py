@@ -42,6 +42,7 @@ class Judge:
     id: Where
     rules: tuple[Callable[[str, int, str, Any, Mapping[str, str]], Step | None], ...]
     quiet: bool
+    clean: Callable[[str], str]
 
     def passes(self, status: int, body: Any) -> bool:
         """Whether all is well at first sight; False says that `judge` must look."""
@@ -60,7 +61,7 @@ class Judge:
         step = self._step(call, answer, body, word, told=told)
         if step is Step.OK:
             return None
-        shown = word if _CODE.fullmatch(word) else ""  # else it may hold a person's value
+        shown = self.clean(word) if _CODE.fullmatch(word) else ""  # else it may hold a person's value
         return Verdict(step, answer, shown, _text(self.field(body)), _text(self.id(body)))
 
     def _step(self, call: str, answer: Answer, body: Any, code: str, *, told: bool) -> Step:
@@ -71,8 +72,11 @@ class Judge:
         return Step.REJECTED if told and answer.ok else step_of(answer.status)
 
 
-def compile_errors(words: ErrorWords) -> Judge:
-    """The rules as functions; `quiet`: none can speak of a success without an error or a code."""
+def compile_errors(words: ErrorWords, clean: Callable[[str], str] = str) -> Judge:
+    """The rules as functions. `clean` takes secrets out of what the server says.
+
+    `quiet`: no rule can speak of a success without an error or a code.
+    """
     return Judge(
         getter(words.where) if words.where is not None else None,
         _maybe(words.code),
@@ -80,6 +84,7 @@ def compile_errors(words: ErrorWords) -> Judge:
         _maybe(words.id),
         tuple(_rule(rule) for rule in words.rules),
         not any(_of_success(rule) for rule in words.rules),
+        clean,
     )
 
 

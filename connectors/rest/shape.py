@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
@@ -111,7 +111,13 @@ class Shape:
 
 
 def compile_shape(
-    system: str, spec: ObjectSpec, words: ObjectWords, infos: Mapping[str, FieldInfo], *, closed: bool
+    system: str,
+    spec: ObjectSpec,
+    words: ObjectWords,
+    infos: Mapping[str, FieldInfo],
+    *,
+    closed: bool,
+    clean: Callable[[str], str] = str,
 ) -> Shape:
     """Compile an object. Raises `NeedsOperator` for what cannot work, naming the word."""
     wanted = [
@@ -132,7 +138,7 @@ def compile_shape(
                     batches[op] = _batch(name, said, constants, f"{what}: {name}")
         else:
             calls[name] = compile_call(name, said, constants, f"{what}: {name}")
-    judge, fixed = compile_errors(words.errors), frozenset(n for n, i in infos.items() if i.read_only)
+    judge, fixed = compile_errors(words.errors, clean), frozenset(n for n, i in infos.items() if i.read_only)
     writes = infos.keys() - fixed
     return Shape(
         system, spec.name, words, spec, infos, closed, record, judge, calls, batches, frozenset(writes), fixed
@@ -150,8 +156,3 @@ def header_version(words: ObjectWords, headers: Mapping[str, str]) -> str | None
     """The version of the one record in an answer, where a header tells it."""
     kind, _, name = (words.record.version or "").partition(":")
     return headers.get(name) if kind == "header" else None
-
-
-def named(changes: Sequence[Any]) -> dict[str, Any]:
-    """Changes by id."""
-    return {change.remote_id: change for change in changes}

@@ -469,3 +469,15 @@ async def test_the_version_may_stand_in_a_header() -> None:
             connector, update(1, "1", change.remote_version, name="x"), update(2, "1", None, name="x")
         )
         assert seen == [None, 'W/"abc"', None]
+
+
+async def test_a_secret_that_the_server_says_back_is_not_shown() -> None:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": "bad_token_hunter2secret"}, status=403)
+
+    auth = {"by": "bearer", "token": "hunter2secret"}
+    words = {"calls": {"list": "/people"}, "auth": auth, "errors": {"code": "error"}}
+    async with serving(handle) as url, connected(url, words, "name") as connector:
+        with pytest.raises(NeedsOperator, match=r"bad_token_\*\*\*") as caught:
+            await Mirror(connector, "people").sweep()
+        assert "hunter2" not in str(caught.value)
