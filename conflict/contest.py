@@ -41,6 +41,16 @@ def contest(
         work.contests[name] = Contest(candidates)
 
 
+def sways(work: Work, name: str, rivals: list[Candidate], said: Value, book: RuleBook) -> bool:
+    """Whether one more remote that says what stands lets another value win: it may outdo the first one."""
+    if all(rival.value == said for rival in rivals):
+        return False
+    candidates = (*_standing_first(work, name, rivals), work.voice(name, said))
+    verdict = _decide(book, name, candidates)
+    wins = verdict.value if verdict.winner is None else candidates[verdict.winner].value
+    return not verdict.open and bool(wins != said)
+
+
 def _standing_first(work: Work, name: str, rivals: list[Candidate]) -> list[Candidate]:
     stands = work.fields.get(name)
     return sorted(rivals, key=lambda c: (c.value != stands, c.version))

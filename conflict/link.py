@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from enum import StrEnum
 
-from conflict.contest import contest, rivals_of
+from conflict.contest import contest, rivals_of, sways
 from conflict.rules import RuleBook
 from conflict.sets import see_set
 from conflict.work import ABSENT, Outcome, Work
@@ -267,8 +267,12 @@ def _see_value(
         return
     if not undecided:
         if name in work.fields and (theirs == ours or same_there):
-            _agree(work, name)
-            return
+            unseen = rivals_of(work, name, base, seen=agreed) if theirs == ours and not no_base else []
+            if not sways(work, name, unseen, theirs, book):
+                _agree(work, name)
+                if unseen:
+                    work.join(name, theirs)
+                return
         if no_base and is_blank(ours):
             work.take(name, theirs)
             return

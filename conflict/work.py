@@ -116,6 +116,15 @@ class Work:
             left = left_after(held, name, self.link.system, self.fields.get(name))
             self.contests = {k: v for k, v in self.contests.items() if k != name} | left
 
+    def join(self, name: str, value: Value) -> None:
+        """This remote says by itself what stands: while another may yet speak against it, it counts, too."""
+        others = tuple(c for c in self.heads(name) if c.system != self.link.system)
+        self.contests = {**self.contests, name: Contest((*others, self.voice(name, value)))}
+
+    def voice(self, name: str, value: Value) -> Candidate:
+        """This remote as one more that says what stands: under its version, for nothing changes."""
+        return Candidate(value, self.link.system, self.time, self.event, self.version_of(name))
+
     def touch_elements(self, name: str, elements: set[str], version: int) -> None:
         """Remember who added or removed these elements of a set."""
         stamp = ElementStamp(version, self.link.system)
@@ -190,4 +199,5 @@ def left_after(held: Contest, name: str, system: str, stands: Value) -> dict[str
     if held.open:
         return {name: held}
     left = tuple(c for c in held.candidates if c.system != system or c.value == stands)
-    return {name: Contest(left)} if any(c.value != stands for c in left) else {}
+    party = len(left) > 1 and any(c.system == system for c in left)
+    return {name: Contest(left)} if party or any(c.value != stands for c in left) else {}

@@ -267,6 +267,20 @@ MUTATIONS = (
         "sets merge per element against the shadow",
     ),
     Mutation(
+        "an equal value of a second system is not counted",
+        "link.py",
+        "                    work.join(name, theirs)\n",
+        "                    pass\n",
+        CLASH,
+    ),
+    Mutation(
+        "a second system that says what stands never lets another value win",
+        "contest.py",
+        "    return not verdict.open and bool(wins != said)\n",
+        "    return False\n",
+        CLASH,
+    ),
+    Mutation(
         "an element added again elsewhere goes with an older removal",
         "sets.py",
         "stamp.version > work.agreed_of(name) and stamp.system",

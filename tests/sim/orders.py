@@ -53,6 +53,14 @@ def edits_of(seed: int) -> list[Edit]:
     return found
 
 
+def coinciding(seed: int) -> list[Edit]:
+    """One concurrent edit in each of three systems, two of which say the same."""
+    pick = random.Random(seed)
+    values = [*(2 * [pick.choice(("11", "2", None))]), pick.choice(("303", "4x"))]
+    systems = pick.sample(SYSTEMS, 3)
+    return [Edit(s, v, pick.uniform(0.0, 8.0)) for s, v in zip(systems, values, strict=True)]
+
+
 def arrivals(edits: list[Edit]) -> Iterator[tuple[Edit, ...]]:
     """Every order in which each system's own edits keep theirs."""
     for order in permutations(edits):
@@ -79,10 +87,14 @@ def result(order: tuple[Edit, ...], rules: tuple[Rule, ...]) -> tuple[object, ..
 
 def order_faults(seed: int) -> list[str]:
     """What depends on the order of arrival, in words."""
-    edits = edits_of(seed)
+    return _faults(edits_of(seed), whole=True) + _faults(coinciding(seed), whole=False)
+
+
+def _faults(edits: list[Edit], *, whole: bool) -> list[str]:
+    """`whole`: who is held against what counts, too; where values coincide, only what stands does."""
     found = []
     for name, rules in BOOKS.items():
-        results = {result(order, rules): order for order in arrivals(edits)}
+        results = {result(order, rules)[: None if whole else 1]: order for order in arrivals(edits)}
         if len(results) > 1:
             found.append(f"order matters for {name}: {results}")
     return found

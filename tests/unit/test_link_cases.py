@@ -170,7 +170,7 @@ def test_a_merge(case: dict[str, Any]) -> None:
 def stage_of_story(case: dict[str, Any]) -> Stage:
     record = Record(1, "contact", 1, {"value": case["start"]}, Stamps(Stamp(1, "a", None, 1)))
     empty = case.get("unlinked", [])
-    names = sorted({"a", "b", *empty})
+    names = sorted({*case.get("systems", ("a", "b")), *empty})
     links = {name: Link(name, "o", name, 1) for name in names}
     for name in set(names) - set(empty):
         links[name] = replace(links[name], shadow={"Value": case["start"]}, agreed=Agreed(1))
