@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from conflict.due import Due, due, due_on_create
@@ -23,7 +23,7 @@ from syncd.engine.world import Stream, World
 from syncd.store import queues
 from syncd.store.rows import load_links, load_records
 from syncd.store.sends import Send, SentItem, begin_send, end_send
-from syncd.store.store import Tx
+from syncd.store.store import Conn, Tx
 
 CLAIM = 500
 FAILURES_BEFORE_HALVING = 5
@@ -99,16 +99,23 @@ class Pusher:
             records = {record: world.fresh[record] for record in seqs if record in world.fresh}
             records |= await load_records(con, seqs.keys() - records.keys())
             links = await load_links(con, stream.names, seqs)
+            unknown = await self._unknown(con, seqs.keys() - links.keys())
             refs = await load_targets(con, world, stream, kind, (r.fields for r in records.values()))
         for record_id, outbox in seqs.items():
             record, link = records.get(record_id), links.get(record_id)
-            if record is None:
+            if record is None or record_id in unknown:
                 plan.done += outbox
             elif link is None and stream.uncreatable and not record.deleted:
                 continue  # its row waits until the remote can take new records again
             elif link is None or not self._rereading(link):
                 self._judge(plan, record, link, outbox, refs, approved=record_id in approved)
         return plan
+
+    async def _unknown(self, con: Conn, unlinked: Collection[int]) -> set[int]:
+        """Those of which nobody knows whether they were made: only a person has them made again."""
+        if not unlinked or self.stream.id not in self.world.parked:
+            return set()
+        return await queues.parked_as(con, self.stream.id, "create_unknown", unlinked)
 
     def _rereading(self, link: Link) -> bool:
         """A record that is to be read again is not written before that."""

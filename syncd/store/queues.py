@@ -124,6 +124,12 @@ async def park(tx: Tx, store: Store, stream: int, notes: Sequence[tuple[Any, ...
     await tx.copy_records_to_table("parked", records=rows, columns=columns)
 
 
+async def parked_as(con: Conn, stream: int, code: str, records: Collection[int]) -> set[int]:
+    """Those of some records that are listed under a code."""
+    sql = "select record_id from parked where stream = $1 and code = $2 and record_id = any($3::bigint[])"
+    return {row["record_id"] for row in await con.fetch(sql, stream, code, list(records))}
+
+
 async def unpark(tx: Tx, stream: int, written: Sequence[tuple[int, str | None]]) -> None:
     """Take writes off the list that went through after all: (record id, field, None for the record)."""
     sql = """delete from parked p using unnest($2::bigint[], $3::text[]) as u(record_id, field)

@@ -146,6 +146,21 @@ async def test_without_a_key_it_is_listed_until_it_shows_up_and_matches(case: Ma
     assert c.erp.calls["write"] == 1
 
 
+async def test_without_a_key_an_edit_does_not_create_it_again(case: Make) -> None:
+    c: Case = await case("keyless")
+    lost, hidden = c.erp.faults.arm("write.after_commit"), c.erp.faults.arm("read.hide", times=1)
+    await c.run()
+    assert (lost.fired, hidden.fired) == (1, 1)
+    (ann,) = c.crm.rows("people")
+    c.crm.update("people", ann, {"name": "Ann Poe"})
+    await c.run()
+    assert c.erp.calls["write"] == 1
+    assert (await listed(c.rig.world.store))[1] == [("ann@x.org", "out", "create_unknown")]
+    await c.rig.sweep()
+    await c.run()
+    assert len(c.erp.rows("people")) == 1
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 async def test_an_update_whose_answer_is_lost_is_not_written_twice(case: Make, variant: str) -> None:
     c: Case = await case(variant)
