@@ -41,20 +41,20 @@ def due(record: Record, link: Link, fmap: FieldMap, refs: Refs = NO_REFS) -> Due
 
 def due_on_create(record: Record, fmap: FieldMap, refs: Refs = NO_REFS) -> Due:
     """What a new copy is made of: every value that says something."""
-    found, fields = Due(), record.fields
-    own, base, contested = record.stamps.own, record.stamps.base, bool(record.contests)
-    for entry in fmap.entries:  # written out: this runs for every field of every create
+    found, fields, entries = Due(), record.fields, fmap.entries
+    contested = bool(record.contests)
+    if not contested and not record.stamps.own and (values := fmap.copied.values(fields)) is not None:
+        # nearly every create: what is copied says something in every field, under one version
+        found.fields = dict(zip(fmap.copied.remote, values, strict=True))
+        found.versions = dict.fromkeys(fmap.copied.canon, record.stamps.base.version)
+        entries = fmap.computed
+    for entry in entries:
         if entry.direction is Direction.IN:
             continue
         canon = entry.canon
         if len(canon) == 1:
-            name = canon[0]
-            value = fields.get(name)
+            value = fields.get(canon[0])
             if value is None or value == "" or value == []:
-                continue
-            if entry.copies and not contested:
-                found.fields[entry.remote[0]] = value
-                found.versions[name] = own.get(name, base).version
                 continue
         elif any(name not in fields for name in canon) or all(is_blank(fields[name]) for name in canon):
             continue

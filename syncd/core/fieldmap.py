@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from operator import itemgetter
+from typing import Any, Protocol, TypeAlias
 
 from syncd.core.errors import Unlinked
 from syncd.core.nouns import Value
@@ -64,7 +65,6 @@ class Entry(Protocol):
     `ParseError` or `Unlinked`; `outgoing` raises `Unlinked`, and `ParseError` where the remote language
     cannot say the value. `sets` names those of `canon` whose values are sets (sorted lists without
     repeats); `refs` maps those of `canon` that are references to the kind they point at.
-    `copies` says that `outgoing` hands one field's value on to one field as it is.
     """
 
     @property
@@ -79,18 +79,44 @@ class Entry(Protocol):
     def sets(self) -> frozenset[str]: ...
     @property
     def refs(self) -> Mapping[str, str]: ...
-    @property
-    def copies(self) -> bool: ...
 
     def incoming(self, values: tuple[Value, ...], refs: Refs) -> tuple[Value, ...]: ...
     def outgoing(self, values: tuple[Value, ...], refs: Refs) -> tuple[Value, ...]: ...
+
+
+Several: TypeAlias = Callable[[Mapping[str, Any]], tuple[Any, ...]]
+
+
+def several(names: Sequence[str]) -> Several:
+    """What takes those keys' values out of a mapping, in one step; raises `KeyError`."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda fields: tuple(fields[name] for name in names)
+
+
+class Copied:
+    """The lines, (canonical field, remote field) each, that hand a value on as it is, all taken together."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]] = ()) -> None:
+        self.canon = tuple(canon for canon, _ in pairs)
+        self.remote = tuple(remote for _, remote in pairs)
+        self._take = several(self.canon)
+
+    def values(self, fields: Mapping[str, Value]) -> tuple[Value, ...] | None:
+        """Their values, where every one says something; otherwise each field is to be looked at."""
+        try:
+            values = self._take(fields)
+        except KeyError:
+            return None
+        return values if all(values) else None
 
 
 class FieldMap(Protocol):
     """The mapping of one kind to one object of one system.
 
     `remote_fields` is the order in which shadows keep their values; `hash` changes whenever a changed
-    mapping would read or write a value differently.
+    mapping would read or write a value differently. Of the entries that are written, `copied` are those that
+    change nothing, `computed` the others.
     """
 
     @property
@@ -105,6 +131,10 @@ class FieldMap(Protocol):
     def remote_fields(self) -> tuple[str, ...]: ...
     @property
     def hash(self) -> str: ...
+    @property
+    def copied(self) -> Copied: ...
+    @property
+    def computed(self) -> Sequence[Entry]: ...
 
 
 def is_blank(value: Value) -> bool:

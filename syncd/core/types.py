@@ -82,6 +82,18 @@ def clean_text(kind: str, raw: Value) -> str:
     return text
 
 
+def are_clean(values: tuple[Value, ...]) -> bool:
+    """Whether all are texts that `Text` reads as they are; may say no of some that are.
+
+    They are looked at together: ASCII without NUL, none empty, no white space at an end.
+    """
+    try:
+        text = "".join(values)
+    except TypeError:
+        return False
+    return text.isascii() and "\0" not in text and all(values) and tuple(map(str.strip, values)) == values
+
+
 def _scalar_text(kind: str, raw: Value) -> str:
     if raw is None:
         return ""
@@ -113,9 +125,6 @@ class Text(FieldType):
     name: ClassVar[str] = "text"
 
     def parse(self, raw: Value) -> str | None:
-        # most values are clean already: printable ASCII without a space at either end
-        if raw and raw.__class__ is str and raw.isascii() and raw.isprintable():
-            return raw if raw[0] != " " != raw[-1] else raw.strip(" ") or None
         return clean_text("text", raw) or None
 
     def writer(self, remote_type: str | None) -> Convert | None:

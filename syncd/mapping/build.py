@@ -10,7 +10,7 @@ from syncd.core.errors import ParseError
 from syncd.core.fieldmap import Direction
 from syncd.core.nouns import Value
 from syncd.core.problems import SpecError
-from syncd.core.types import Convert, FieldType, Ref, Set
+from syncd.core.types import Convert, FieldType, Ref, Set, Text
 from syncd.mapping import steps
 from syncd.mapping.compounds import COMPOUNDS
 from syncd.mapping.entries import Joined, Line, Plain, Reference, Stepped
@@ -120,7 +120,7 @@ def _single(line: Draft, field: FieldType, chain: list[Step], remote_type: str |
     common = _common(line, [*marks, remote_type if write else None])
     common["sets"] = frozenset(line.canon) if isinstance(field, Set) else frozenset()
     if not chain and "blank" not in line.options:
-        return Plain(**common, read=field.parse, write=write, copies=write is None)
+        return Plain(**common, read=field.parse, write=write, text=isinstance(field, Text))
     outgoing = _chained([*(step.outgoing for step in chain), write])
     incoming = _chained([*(step.incoming for step in reversed(chain)), field.parse])
     return Stepped(**common, read=incoming, write=outgoing, blank=_blank(line.options))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from syncd.core.fieldmap import Direction, Drift, Entry
+from syncd.core.fieldmap import Copied, Direction, Drift, Entry
 from syncd.core.problems import Problem, SpecError
 from syncd.core.types import FieldType
 from syncd.mapping.build import compile_line
-from syncd.mapping.entries import Line
+from syncd.mapping.entries import Line, Plain
 from syncd.mapping.lines import Defaults, draft, line_faults, names_of
 from syncd.mapping.steps import Fault
 
@@ -34,6 +34,8 @@ class CompiledMap:
     hash: str
     inputs: tuple[tuple[int, ...], ...]
     by_canon: Mapping[str, tuple[Entry, ...]]
+    copied: Copied
+    computed: tuple[Entry, ...]
 
     def directions(self) -> dict[str, Direction]:
         """Which canonical fields are mapped, and which way each goes, all its entries taken together."""
@@ -105,6 +107,8 @@ def _assembled(kind: str, system: str, object: str, lines: list[Line]) -> Compil
     canon = dict.fromkeys(name for line in lines for name in line.canon)
     text = repr((kind, system, object, [line.signature for line in lines]))
     entries: tuple[Any, ...] = tuple(lines)
+    written = [line for line in lines if line.direction is not Direction.IN]
+    copies = [line for line in written if isinstance(line, Plain) and line.write is None]
     return CompiledMap(
         kind=kind,
         system=system,
@@ -114,6 +118,8 @@ def _assembled(kind: str, system: str, object: str, lines: list[Line]) -> Compil
         hash=blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
         inputs=tuple(tuple(place[name] for name in line.remote) for line in lines),
         by_canon={name: tuple(entry for entry in entries if name in entry.canon) for name in canon},
+        copied=Copied([(line.canon[0], line.remote[0]) for line in copies]),
+        computed=tuple(entry for entry in entries if entry in written and entry not in copies),
     )
 
 

@@ -23,13 +23,16 @@ class Line:
     signature: str
     sets: frozenset[str] = frozenset()
     refs: Mapping[str, str] = field(default_factory=dict)
-    copies: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plain(Line):
-    """One field to one field. This is most of every mapping, so it does nothing that it need not do."""
+    """One field to one field. This is most of every mapping, so it does nothing that it need not do.
 
+    `text` says that it is read as `Text`, which takes what is clean as it is.
+    """
+
+    text: bool = False
     read: Convert
     write: Convert | None
 

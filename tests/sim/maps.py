@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from syncd.core.errors import Unlinked
-from syncd.core.fieldmap import Direction, Drift, Refs
+from syncd.core.fieldmap import Copied, Direction, Drift, Refs
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,6 @@ class PlainEntry:
     direction: Direction = Direction.BOTH
     drift: Drift = Drift.RESTORE
     refs: Mapping[str, str] = field(default_factory=dict)
-
-    copies: bool = False
 
     @property
     def canon(self) -> tuple[str, ...]:
@@ -53,6 +51,11 @@ class PlainMap:
     kind: str = "contact"
     object: str = "contacts"
     hash: str = "plain"
+    copied: Copied = field(default_factory=Copied)
+
+    @property
+    def computed(self) -> tuple[PlainEntry, ...]:
+        return self.entries
 
     @property
     def remote_fields(self) -> tuple[str, ...]:

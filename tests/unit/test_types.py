@@ -14,7 +14,7 @@ from syncd.core.errors import ParseError
 from syncd.core.numbers import Decimal, Integer
 from syncd.core.problems import SpecError
 from syncd.core.times import Date, Datetime
-from syncd.core.types import Boolean, Email, Enum, FieldType, Ref, Set, Text
+from syncd.core.types import Boolean, Email, Enum, FieldType, Ref, Set, Text, are_clean
 from syncd.mapping.types import Phone, field_type
 
 GERMAN = Phone("DE")
@@ -247,3 +247,14 @@ def test_a_wrong_type_is_told_with_its_place_and_a_hint(spec: Any, path: tuple[s
     (problem,) = refused.value.problems
     assert problem.path == path
     assert hint in problem.hint
+
+
+@given(st.lists(st.text() | st.none() | st.integers(), max_size=4))
+def test_texts_found_clean_together_are_read_as_they_are(values: list[object]) -> None:
+    if are_clean(tuple(values)):
+        assert [Text().parse(value) for value in values] == values
+
+
+def test_clean_texts_are_found_clean() -> None:
+    assert are_clean(("Ann Lee", "a|b", "1"))
+    assert not any(are_clean(("Ann", odd)) for odd in ("", " a", "a\n", "\x1fa", "é", "a\0b", None, 5))
