@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -99,11 +100,14 @@ class SessionAuth(TokenAuth):
         self.what, self.said = f"system {system}: log-in", said
         self.password = said.password.get_secret_value()
         words = said.login.model_copy(update={"method": said.login.method or "POST"})
-        constants = {"user": said.user, "password": self.password}
-        self.call = compile_call("login", words, constants, self.what)
+        self.own = {"user": said.user, "password": self.password}
+        self.call = compile_call("login", words, self.own, self.what)
         self.query_names = frozenset(said.query)
-        self.headers = {n: compile_tree(v, said.take) for n, v in said.headers.items()}
-        self.query = {n: compile_tree(v, said.take) for n, v in said.query.items()}
+        told = {*self.own, *said.take}
+        self.base64 = {n: compile_tree(v, told) for n, v in said.base64.items()}
+        known = {*told, *said.base64}
+        self.headers = {n: compile_tree(v, known) for n, v in said.headers.items()}
+        self.query = {n: compile_tree(v, known) for n, v in said.query.items()}
 
     def fixed_secrets(self) -> list[str]:
         return [self.password]
@@ -114,7 +118,9 @@ class SessionAuth(TokenAuth):
         answer = await client.bare(bare, client.address(request.path))
         body = answer.json(self.what)
         self._refused(answer, body)
-        kept = {name: self._found(path, body, answer) for name, path in self.said.take.items()}
+        kept = self.own | {name: self._found(path, body, answer) for name, path in self.said.take.items()}
+        made = {n: b64encode(as_text(t.fill(kept)).encode()).decode() for n, t in self.base64.items()}
+        kept |= made
         headers = {n: as_text(t.fill(kept)) for n, t in self.headers.items()}
         return Token(headers, {n: as_text(t.fill(kept)) for n, t in self.query.items()}, self.said.life)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Iterator, Mapping
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
+from pydantic.fields import FieldInfo
 
 from syncd.config.places import Report
 from syncd.config.problems import Path
@@ -18,6 +19,10 @@ NAMES = re.compile(
 )
 URL_PASSWORD = re.compile(r"^[a-z][a-z0-9+.-]*://[^:@/\s]*:(?!\d+/)([^@\s]+)@", re.IGNORECASE)
 WORD_PASSWORD = re.compile(r"(?:password|passwd|pwd|passphrase)\s*=\s*([^&;\s]+)", re.IGNORECASE)
+SECRET = (SecretStr, SecretBytes, Secret)
+NAMES_ONLY = {"secrets": False}
+"""The `json_schema_extra` of a field whose keys are names of your choice: `token` there is no secret."""
+PLACEHOLDER = re.compile(r"\{\w+\}")
 IN_URL = "Write the whole of it, or the password in it, as ${env:NAME} or ${file:PATH}."
 
 
@@ -27,15 +32,16 @@ def find_plain(tree: Mapping[str, Any], options: Mapping[str, type[BaseModel]], 
     `options` are the connectors' models by connector name: their fields of a secret type are secrets too.
     """
     found: set[str] = set()
-    sections: list[tuple[Path, Any, set[str]]] = [(("store",), tree.get("store"), set())]
+    sections: list[tuple[Path, Any, type[BaseModel] | None]] = [(("store",), tree.get("store"), None)]
     systems = tree.get("systems")
     for name, section in systems.items() if isinstance(systems, dict) else ():
         connector = section.get("connector") if isinstance(section, dict) else None
         model = options.get(connector) if isinstance(connector, str) else None
-        sections.append((("systems", name), section, set(secret_fields(model)) if model else set()))
-    for path, section, names in sections:
+        sections.append((("systems", name), section, model))
+    for path, section, model in sections:
         for where, text in texts(section, path):
-            if is_plain_secret(where, text, names, report):
+            infos = fields_on(where[len(path) :], model) if model else []
+            if is_plain_secret(where, text, infos, report):
                 found.add(text)
     return found
 
@@ -52,11 +58,13 @@ def texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
         yield path, str(value)
 
 
-def is_plain_secret(path: Path, text: str, names: set[str], report: Report) -> bool:
+def is_plain_secret(path: Path, text: str, infos: list[FieldInfo], report: Report) -> bool:
     """Judge one text and report it; one that is a reference, even in part, is fine."""
     name = next((part for part in reversed(path) if isinstance(part, str)), "")
-    named = NAMES.search(name) or (name in names and not name.lower().endswith(("url", "uri", "dsn")))
-    if named and "${" not in text.replace("$${", ""):
+    typed = any(map(is_secret, infos)) and not name.lower().endswith(("url", "uri", "dsn"))
+    free = any(info.json_schema_extra == NAMES_ONLY for info in infos)
+    named = typed or (NAMES.search(name) and not free)
+    if named and not PLACEHOLDER.fullmatch(text) and "${" not in text.replace("$${", ""):
         variable = "_".join(str(part) for part in path[1:]).upper().replace("-", "_")
         hint = f'Write "${{env:{variable}}}" or "${{file:PATH}}".'
         report.value(path, "a secret is written in clear", hint)
@@ -70,20 +78,27 @@ def is_plain_secret(path: Path, text: str, names: set[str], report: Report) -> b
     return False
 
 
-def secret_fields(model: type[BaseModel]) -> Iterator[str]:
-    """Names of a model's fields, nested ones too, whose type is a secret."""
-    for name, info in model.model_fields.items():
-        for part in type_parts(info.annotation):
-            base = get_origin(part) or part
-            if isinstance(base, type) and issubclass(base, SecretStr | SecretBytes | Secret):
-                yield info.alias or name
-            elif isinstance(part, type) and issubclass(part, BaseModel) and part is not model:
-                yield from secret_fields(part)
+def fields_on(path: Path, model: type[BaseModel]) -> list[FieldInfo]:
+    """The fields that a path runs through, in every model that a section may be; other steps are keys."""
+    models, found = [model], list[FieldInfo]()
+    for step in path:
+        infos = [i for m in models for name, i in m.model_fields.items() if (i.alias or name) == step]
+        if infos:
+            found += infos
+            parts = (part for info in infos for part in type_parts(info.annotation))
+            models = [part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)]
+    return found
+
+
+def is_secret(info: FieldInfo) -> bool:
+    """Whether its values are of a secret type."""
+    bases = (get_origin(part) or part for part in type_parts(info.annotation))
+    return any(isinstance(base, type) and issubclass(base, SECRET) for base in bases)
 
 
 def type_parts(annotation: Any) -> Iterator[Any]:
     """An annotation and, for unions and containers, what they hold."""
     yield annotation
-    if get_origin(annotation) in (Union, types.UnionType, list, dict, tuple):
+    if get_origin(annotation) in (Annotated, Union, types.UnionType, list, dict, tuple):
         for part in get_args(annotation):
             yield from type_parts(part)

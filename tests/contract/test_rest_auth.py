@@ -31,11 +31,18 @@ def oauth(secret: str, **more: Any) -> dict[str, Any]:
 def session(password: str, **take: Any) -> dict[str, Any]:
     """The log-in call of the sandbox."""
     login = {"path": "//auth/login", "body": {"user": "{user}", "password": "{password}"}}
-    kept = {"take": {"s": "session"}, "headers": {"X-Session": "{s}"}, **take}
-    return {"by": "session", "login": login, "user": USER, "password": password, **kept}
+    kept = {"login": login, "take": {"s": "session"}, "headers": {"X-Session": "{s}"}, **take}
+    return {"by": "session", "user": USER, "password": password, **kept}
 
 
 COOKIE = {"take": {"s": "cookie:session"}, "headers": {"Cookie": "session={s}"}}
+MADE = {
+    "login": {"method": "GET", "path": "//_sandbox/calls"},
+    "take": {},
+    "base64": {"both": "{user}:{password}"},
+    "headers": {"Authorization": "Basic {both}"},
+}
+"""What a log-in gave and what we had before, made into one word."""
 WAYS: Mapping[str, tuple[str, Any, str]] = {
     "bearer": ("bearer", lambda s: {"by": "bearer", "token": s}, TOKEN),
     "header": ("header", lambda s: {"by": "header", "name": "X-Api-Key", "value": s}, TOKEN),
@@ -43,6 +50,7 @@ WAYS: Mapping[str, tuple[str, Any, str]] = {
     "basic": ("basic", lambda s: {"by": "basic", "user": USER, "password": s}, PASSWORD),
     "session": ("session", session, PASSWORD),
     "cookie": ("session", lambda s: session(s, **COOKIE), PASSWORD),
+    "base64": ("basic", lambda s: session(s, **MADE), PASSWORD),
     "jwt": ("jwt", signed, CLIENT["client_secret"]),
     "client credentials": ("oauth2", oauth, CLIENT["client_secret"]),
     "client in header": ("oauth2", lambda s: oauth(s, client_in="basic"), CLIENT["client_secret"]),

@@ -51,10 +51,15 @@ class SessionWords(Words):
     take: dict[str, str] = Field(
         default={"token": "token"},
         description="What to keep of the answer: a name, and where it is (`header:NAME`, `cookie:NAME`).",
+        json_schema_extra={"secrets": False},
+    )
+    base64: dict[str, str] = Field(
+        default={},
+        description="More names: texts with those names, `{user}` and `{password}` in {}, encoded as base64.",
     )
     headers: dict[str, str] = Field(
         default={"Authorization": "Bearer {token}"},
-        description="The headers to send, with those names in {}.",
+        description="The headers to send, with all those names in {}.",
     )
     query: dict[str, str] = Field(default={}, description="The query parameters to send, likewise.")
     life: float | None = Field(
