@@ -1,4 +1,4 @@
-"""The org in two databases, where its data is at hand."""
+"""The org in two systems, where its data is at hand."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.org import DATA, Org
+from tests.scenarios.rest_org import RestOrg
 
 MakeOrg = Callable[..., Awaitable[Org]]
+MakeRestOrg = Callable[..., Awaitable[RestOrg]]
 
 
 @pytest.fixture
@@ -18,8 +20,7 @@ async def make_org(
     store_url: str, fresh_database: Callable[[], Awaitable[str]], tmp_path: Path
 ) -> AsyncIterator[MakeOrg]:
     """`await make_org(capture=…)` answers the org, loaded; skips where the data is not at hand."""
-    if not DATA.is_dir():
-        pytest.skip(f"no data in {DATA}: it is not part of the repository")
+    _need_data()
     async with AsyncExitStack() as stack:
 
         async def make(*, capture: str, sweep: str = "1h") -> Org:
@@ -29,3 +30,23 @@ async def make_org(
             return await stack.enter_async_context(loaded)
 
         yield make
+
+
+@pytest.fixture
+async def make_rest_org(
+    store_url: str, fresh_database: Callable[[], Awaitable[str]], tmp_path: Path
+) -> AsyncIterator[MakeRestOrg]:
+    """`await make_rest_org(key_field=…)` answers the org beside an empty CRM; skips likewise."""
+    _need_data()
+    async with AsyncExitStack() as stack:
+
+        async def make(*, key_field: bool) -> RestOrg:
+            started = RestOrg.started(tmp_path, store_url, fresh_database, key_field=key_field)
+            return await stack.enter_async_context(started)
+
+        yield make
+
+
+def _need_data() -> None:
+    if not DATA.is_dir():
+        pytest.skip(f"no data in {DATA}: it is not part of the repository")

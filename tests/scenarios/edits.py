@@ -83,10 +83,13 @@ class Edit:
 
 
 class People:
-    """Seeded people. Every value is new, and nobody touches a field of a record twice on one side."""
+    """Seeded people. Every value is new, and nobody touches a field of a record twice on one side.
 
-    def __init__(self, org: Org, seed: int) -> None:
-        self.org, self.rng = org, random.Random(seed)
+    `elsewhere` makes the edits of a side that is no database.
+    """
+
+    def __init__(self, org: Org, seed: int, **elsewhere: Callable[[Sequence[Edit]], None]) -> None:
+        self.org, self.rng, self.elsewhere = org, random.Random(seed), elsewhere
         self.made: list[Edit] = []
         self._values = count(1)
         self._touched: set[tuple[str, int, str]] = set()
@@ -112,7 +115,11 @@ class People:
     async def do(self, side: str, edits: Sequence[Edit], size: int = 50) -> None:
         """Make edits, so many in a transaction."""
         for start in range(0, len(edits), size):
-            await self.org.hands[side].execute("".join(edit.sql() for edit in edits[start : start + size]))
+            part = edits[start : start + size]
+            if side in self.org.hands:
+                await self.org.hands[side].execute("".join(edit.sql() for edit in part))
+            else:
+                self.elsewhere[side](part)
 
     async def lost(self) -> list[Edit]:
         """Edits that are neither what stands, nor in the history of what stood, nor in a conflict."""
@@ -124,5 +131,3 @@ class People:
             values = [c["value"] for c in orjson.loads(row["candidates"])]
             known |= {(row["record_id"], row["field"], str(value)) for value in values}
         return [e for e in self.made if (e.record, e.field.name, str(e.field.said(e.n))) not in known]
-
-

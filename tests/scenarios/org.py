@@ -66,25 +66,36 @@ class Org:
     ) -> AsyncIterator[Org]:
         """The org's data in one database, an empty ERP, an empty store."""
         org = cls(folder, {"org": await fresh(), "erp": await fresh(), "store": store})
-        text = (CASES / "syncd.yaml").read_text()
-        for word, value in {**org.urls, "capture": capture, "sweep": sweep}.items():
+        async with org.open((CASES / "syncd.yaml").read_text(), capture, sweep):
+            yield org
+
+    @asynccontextmanager
+    async def open(self, text: str, capture: str, sweep: str) -> AsyncIterator[None]:
+        """Write the configuration, fill the databases, keep connections for the time of the block."""
+        for word, value in {**self.urls, "capture": capture, "sweep": sweep}.items():
             text = text.replace(f"@{word}@", value)
         if capture != "updated_at":
             text = "".join(line for line in text.splitlines(keepends=True) if "updated_at:" not in line)
-        (folder / "syncd.yaml").write_text(text)
+        (self.folder / "syncd.yaml").write_text(text)
         try:
-            for name, url in org.urls.items():
-                org.cons[name] = await asyncpg.connect(url)
-                org.hands[name] = await asyncpg.connect(url)
-            await org._fill()
-            await org._listen()
-            yield org
+            for name, url in self.urls.items():
+                if url.startswith("postgresql"):
+                    self.cons[name] = await asyncpg.connect(url)
+                    self.hands[name] = await asyncpg.connect(url)
+            await self._fill()
+            await self._listen()
+            yield
         finally:
-            for con in (*org.cons.values(), *org.hands.values()):
+            for con in (*self.cons.values(), *self.hands.values()):
                 await con.close()
 
+    @property
+    def _databases(self) -> list[str]:
+        """The sides that are databases."""
+        return [side for side in SIDES if side in self.cons]
+
     async def _fill(self) -> None:
-        for side in SIDES:
+        for side in self._databases:
             await self.cons[side].execute((CASES / f"{side}.sql").read_text())
         con = self.cons["org"]
         for table, text in FILES.items():
@@ -110,7 +121,7 @@ class Org:
             "create or replace function test_bell() returns trigger language plpgsql as "
             "$$ begin notify test_bell; return null; end $$"
         )
-        tables = {side: list(TABLES[side].values()) for side in SIDES}
+        tables = {side: list(TABLES[side].values()) for side in self._databases}
         tables["store"] = [*QUIET, "streams", "pages", "commands"]
         for name, con in self.cons.items():
             await con.execute(bell)
