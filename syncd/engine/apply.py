@@ -100,7 +100,7 @@ async def _journal(
     raw = body if body is not None else page_bytes([item.change for item in items])
     row = (batch.event, batch.stream.id, evidence, source, raw)
     columns = ("seq", "stream", "evidence", "source", "body")
-    await tx.copy_records_to_table("pages", records=[row], columns=columns)
+    await tx.insert("pages", [row], columns)
 
 
 def incoming(

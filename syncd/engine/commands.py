@@ -131,7 +131,7 @@ class Commands:
         await update_records(tx, [(old.version, new)])
         row = (new.record_id, new.version, "person", 0, self.world.config, orjson.dumps(changes))
         columns = ("record_id", "version", "system", "event", "config", "changes")
-        await tx.copy_records_to_table("versions", records=[row], columns=columns)
+        await tx.insert("versions", [row], columns)
         if not self.world.kinds[new.kind].matcher.fields.isdisjoint(changes):
             await self._rekey(tx, new)
         await self._behind(tx, [new.record_id], new.kind)
@@ -141,7 +141,7 @@ class Commands:
         keys = set(self.world.kinds[record.kind].matcher.keys(record.fields))
         rows = [(key, record.kind, record.record_id) for key in keys]
         columns = ("key", "kind", "record_id")
-        await tx.copy_records_to_table("match_keys", records=rows, columns=columns)
+        await tx.insert("match_keys", rows, columns)
 
     async def _behind(self, tx: Tx, records: list[int], kind: str) -> None:
         streams = [s for s in self.world.kinds[kind].streams if s.writes]

@@ -76,6 +76,8 @@ class Pusher:
             await self._close(plan)
             for op in (PushOp.CREATE, PushOp.UPDATE, PushOp.ARCHIVE, PushOp.DELETE):
                 total += await self._write_all(plan.todo.get(op, []))
+            if len(rows) < CLAIM:  # what came since rings the bell
+                return total
 
     async def _claim(self) -> list[tuple[int, int, bool]]:
         """The next rows. Every `push` begins at the start, for sequence order is not commit order."""
@@ -294,7 +296,7 @@ class Pusher:
         planned anew.
         """
         store, stream, world = self.world.store, self.stream, self.world
-        async with store.write(numbers=len(batch) + 10) as tx:
+        async with store.alone(numbers=len(batch) + 10) as one:
             planned = world.planning[stream.id]
             batch[:] = [t for t in batch if world.touched.get(t.record.record_id, 0) < planned]
             if not batch:
@@ -302,7 +304,7 @@ class Pusher:
             for todo in batch:
                 todo.push = self._build(todo)
             send = Send(store.seq(), stream.id, batch[0].op, [_item(todo) for todo in batch])
-            await begin_send(tx, send)
+            await begin_send(one, send)
             world.take_off(send)
         world.counters[stream.id].calls += 1
         return send

@@ -74,7 +74,7 @@ async def _save_records(tx: Tx, world: World, batch: Batch) -> None:
         for (record, version), changes in batch.changes.items()
     ]
     if rows:
-        await tx.copy_records_to_table("versions", records=rows, columns=_VERSIONS)
+        await tx.insert("versions", rows, _VERSIONS)
 
 
 def _bytes(batch: Batch, born: Mapping[int, bytes], record: int, changes: Mapping[str, Any]) -> bytes:
@@ -103,7 +103,7 @@ async def _save_keys(tx: Tx, kind: Kind, batch: Batch) -> None:
     rows = [(key, kind.name, record) for record, keys in batch.key_changes.items() for key in set(keys)]
     if rows:
         columns = ("key", "kind", "record_id")
-        await tx.copy_records_to_table("match_keys", records=rows, columns=columns)
+        await tx.insert("match_keys", rows, columns)
 
 
 async def _save_revived(tx: Tx, world: World, batch: Batch) -> None:

@@ -24,7 +24,7 @@ async def add_outbox(
     rows = [(store.seq(), stream, record, approved) for stream, record in behind]
     if rows:
         columns = ("seq", "stream", "record_id", "approved")
-        await tx.copy_records_to_table("outbox", records=rows, columns=columns)
+        await tx.insert("outbox", rows, columns)
 
 
 async def claim_outbox(con: Conn, stream: int, above: int, limit: int) -> list[Any]:
@@ -52,7 +52,7 @@ async def add_inbox(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> None:
             *("seq", "stream", "remote_id", "reason", "evidence"),
             *("not_before", "change", "suspects"),
         )
-        await tx.copy_records_to_table("inbox", records=rows, columns=columns)
+        await tx.insert("inbox", rows, columns)
 
 
 async def drop_inbox(tx: Tx, seqs: Collection[int]) -> None:
@@ -121,7 +121,7 @@ async def park(tx: Tx, store: Store, stream: int, notes: Sequence[tuple[Any, ...
         *("parked", "stream", "direction", "remote_id", "record_id"),
         *("field", "code", "message", "body"),
     )
-    await tx.copy_records_to_table("parked", records=rows, columns=columns)
+    await tx.insert("parked", rows, columns)
 
 
 async def parked_as(con: Conn, stream: int, code: str, records: Collection[int]) -> set[int]:
@@ -166,7 +166,7 @@ async def note_clashes(tx: Tx, store: Store, config: int, clashes: Sequence[tupl
         *("conflict", "record_id", "field", "state", "why", "base"),
         *("candidates", "verdict", "config"),
     )
-    await tx.copy_records_to_table("conflicts", records=rows, columns=columns)
+    await tx.insert("conflicts", rows, columns)
 
 
 def _last_open(clashes: Sequence[tuple[int, Clash]]) -> list[tuple[int, Clash]]:

@@ -128,7 +128,7 @@ async def insert_records(tx: Tx, records: Sequence[Record]) -> dict[int, bytes]:
     """New records; returns their fields as they were written, by id."""
     rows = [_record_row(record) for record in records]
     if rows:
-        await tx.copy_records_to_table("records", records=rows, columns=RECORD_COLUMNS)
+        await tx.insert("records", rows, RECORD_COLUMNS)
     return {row[0]: row[4] for row in rows}
 
 
@@ -166,7 +166,7 @@ async def insert_links(tx: Tx, names: LinkNames, links: Iterable[Link]) -> None:
     """New links of one stream."""
     rows = [_link_row(link, names) for link in links]
     if rows:
-        await tx.copy_records_to_table("links", records=rows, columns=LINK_COLUMNS)
+        await tx.insert("links", rows, LINK_COLUMNS)
 
 
 def _link_row(link: Link, names: LinkNames) -> tuple[Any, ...]:

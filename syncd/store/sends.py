@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from syncd.core.nouns import PushOp, Value
-from syncd.store.store import Conn, Tx
+from syncd.store.store import Alone, Conn, Tx
 
 
 @dataclass(slots=True)
@@ -33,13 +33,11 @@ class Send:
     items: Sequence[SentItem]
 
 
-async def begin_send(tx: Tx, send: Send) -> None:
-    """Write the intent down, before the call."""
-    body = orjson.dumps(
-        [(i.record_id, i.remote_id, i.fields, i.versions, i.outbox) for i in send.items]
-    )
-    sql = "insert into sends (batch, stream, op, body) values ($1, $2, $3, $4)"
-    await tx.execute(sql, send.batch, send.stream, send.op.value, body)
+async def begin_send(one: Alone, send: Send) -> None:
+    """Write the intent down, before the call: durable on return."""
+    body = orjson.dumps([(i.record_id, i.remote_id, i.fields, i.versions, i.outbox) for i in send.items])
+    row = (send.batch, send.stream, send.op.value, body)
+    await one.insert_fenced("sends", row, ("batch", "stream", "op", "body"))
 
 
 async def end_send(tx: Tx, batch: int) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import cache
+from itertools import chain
 from typing import Any, Self
 
 import asyncpg
@@ -17,6 +19,9 @@ from syncd.store.sequence import Numbers
 
 AHEAD = 5000
 """Numbers that a transaction may take when it does not say how many it needs."""
+FEW = 3
+"""Rows up to which an insert is cheaper than COPY."""
+TAKEN_OVER = "another daemon took over the store: this one must stop and write nothing"
 
 
 class Conn:
@@ -55,10 +60,25 @@ class Conn:
         self._store.statements += 1
         return self._con.fetchval(sql, *args)
 
-    def copy_records_to_table(self, table: str, *, records: Any, columns: Any) -> Any:
-        """Awaitable status; the cheapest insert. `records` are tuples in the order of `columns`."""
+    def insert(self, table: str, rows: Sequence[tuple[Any, ...]], columns: Sequence[str]) -> Any:
+        """Awaitable status. `rows` are tuples in the order of `columns`; there is at least one.
+
+        COPY costs least for each row, but a round trip more than an insert.
+        """
         self._store.statements += 1
-        return self._con.copy_records_to_table(table, records=records, columns=columns)
+        if len(rows) <= FEW:
+            return self._con.execute(_insert(table, tuple(columns), len(rows)), *chain.from_iterable(rows))
+        return self._con.copy_records_to_table(table, records=rows, columns=columns)
+
+
+@cache
+def _insert(table: str, columns: tuple[str, ...], rows: int) -> str:
+    width = len(columns)
+    values = (
+        "(" + ", ".join(f"${row * width + column + 1}" for column in range(width)) + ")"
+        for row in range(rows)
+    )
+    return f"insert into {table} ({', '.join(columns)}) values {', '.join(values)}"
 
 
 class Tx(Conn):
@@ -78,7 +98,7 @@ class Tx(Conn):
         """Begin and check the fence in one round trip; raises `Fenced`."""
         status = await self.execute("begin" if fence is None else f"begin; {fence}")
         if fence is not None and status != "SELECT 1":
-            raise Fenced("another daemon took over the store: this one must stop and write nothing")
+            raise Fenced(TAKEN_OVER)
 
     async def commit(self) -> None:
         """Commit, then run the hooks."""
@@ -92,6 +112,23 @@ class Tx(Conn):
         with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             if self._con.is_in_transaction():
                 await self.execute("rollback")
+
+
+class Alone(Conn):
+    """The writer's turn for one statement that is its own transaction."""
+
+    __slots__ = ("_fence",)
+
+    def __init__(self, con: Any, store: Store, fence: str) -> None:
+        super().__init__(con, store)
+        self._fence = fence
+
+    async def insert_fenced(self, table: str, row: tuple[Any, ...], columns: Sequence[str]) -> None:
+        """One row, durable on return; raises `Fenced`."""
+        places = ", ".join(f"${n + 1}" for n in range(len(row)))
+        sql = f"insert into {table} ({', '.join(columns)}) select {places} from ({self._fence}) fence"
+        if await self.execute(sql, *row) != "INSERT 0 1":
+            raise Fenced(TAKEN_OVER)
 
 
 class Store:
@@ -153,6 +190,15 @@ class Store:
                 except BaseException:
                     await tx.rollback()
                     raise
+
+    @asynccontextmanager
+    async def alone(self, *, numbers: int = AHEAD) -> AsyncIterator[Alone]:
+        """The writer's turn as in `write`, for a single fenced statement: two round trips less."""
+        with guarded(self.where):
+            async with self._writer, self._hot.acquire() as con:
+                alone = Alone(con, self, self._lease.fence())
+                await self._numbers.fill(alone, numbers)
+                yield alone
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Conn]:

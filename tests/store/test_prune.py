@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 
 async def insert(store: Store, table: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
     async with store.write() as tx:
-        await tx.copy_records_to_table(table, records=rows, columns=columns.split())
+        await tx.insert(table, rows, columns.split())
 
 
 async def numbers(store: Store, sql: str) -> list[Any]:

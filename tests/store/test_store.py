@@ -96,7 +96,7 @@ async def test_json_is_bytes_on_hot_connections_and_decoded_on_plain_ones(store:
     body = orjson.dumps({"b": 1, "a": ["ß", None]}) + b" "
     columns = ["batch", "stream", "op", "body"]
     async with store.write() as tx:
-        await tx.copy_records_to_table("sends", records=[(1, 1, "create", body)], columns=columns)
+        await tx.insert("sends", [(1, 1, "create", body)], columns)
         await tx.execute("insert into sends (batch, stream, op, body) values (2, 1, 'update', $1)", body)
     async with store.read() as conn:
         kept = [row[0] for row in await conn.fetch("select body from sends order by batch")]

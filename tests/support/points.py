@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from syncd.core.clock import Clock
 from syncd.engine.gatekeeper import Gatekeeper
-from syncd.store.store import Store, Tx
+from syncd.store.store import Alone, Store, Tx
 
 T = TypeVar("T")
 
@@ -59,6 +59,13 @@ class PointedStore(Store):
         async with super().write(fenced=fenced, numbers=numbers) as tx:
             yield tx
             self.points.reach("before commit")
+        self.points.reach("after commit", tells=True)
+
+    @asynccontextmanager
+    async def alone(self, *, numbers: int = 5000) -> AsyncIterator[Alone]:
+        async with super().alone(numbers=numbers) as one:
+            self.points.reach("before commit")
+            yield one
         self.points.reach("after commit", tells=True)
 
     async def abandon(self) -> None:
