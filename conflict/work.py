@@ -177,6 +177,8 @@ def fold(record: Record, agreed: Agreed, fmap: FieldMap) -> Agreed:
         return agreed
     own, number = agreed.own, agreed.number
     fields, stamps, base = record.fields, record.stamps.own, record.stamps.base
+    if own and not stamps and fields.keys() <= own.keys() and min(own.values()) >= base.version:
+        return Agreed(record.version)  # a create that told everything: no field need be looked at
     for entry in fmap.entries:  # written out: this runs for every field of every write
         for name in entry.canon:
             if name in fields and own.get(name, number) < stamps.get(name, base).version:
