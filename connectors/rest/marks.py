@@ -20,6 +20,8 @@ from syncd.core.nouns import Change, Op
 KEPT = 1000
 AHEAD = timedelta(seconds=300)
 """How far ahead of the server's clock a stamp is believed; beyond it, it would hide what comes after."""
+WHOLE = timedelta(seconds=1)
+"""How exact a `Date` header is: two of them may say a second more than really passed."""
 Marks = dict[str, tuple[datetime | None, str]]
 
 
@@ -50,7 +52,7 @@ class Window:
         if date is None:
             return
         if self.high is not None and self.date is not None and date > self.date:
-            self.high += date - self.date
+            self.high += date - self.date - WHOLE
         self.date = date
 
     def take(self, changes: list[Change], old: Marks) -> list[Change]:

@@ -202,7 +202,16 @@ def test_a_window_tells_once_and_moves_on_with_the_servers_clock() -> None:
     later.began(AT + timedelta(seconds=60))
     assert later.take([change("b", AT)], old) == []
     assert len(later.take([change("b", AT, text="edited in the same instant")], old)) == 1
-    assert later.since() == AT + timedelta(seconds=50)
+    assert later.since() == AT + timedelta(seconds=49), "two Date headers may say a second too much"
+
+
+def test_the_whole_seconds_of_the_date_header_hide_no_change() -> None:
+    margin = timedelta(milliseconds=1)
+    window, newest = Window(margin), AT + timedelta(seconds=0.85)
+    window.began(AT)  # it is 0.9 s past
+    window.take([change("a", newest)], {})
+    window.began(AT + timedelta(seconds=1))  # a tenth of a second later
+    assert window.since() == newest - margin
 
 
 def test_a_stamp_of_the_far_future_does_not_hide_what_comes_after() -> None:
