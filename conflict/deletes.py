@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from syncd.core.fieldmap import FieldMap
+from conflict.work import ABSENT
+from syncd.core.errors import ParseError, Unlinked
+from syncd.core.fieldmap import NO_REFS, Entry, FieldMap
 from syncd.core.nouns import Candidate, Clash, Contest, LinkState
 from syncd.core.state import Link, Record
 
@@ -81,13 +83,28 @@ def see_delete(
 
 
 def unseen_edits(record: Record, link: Link, fmap: FieldMap) -> list[str]:
-    """The mapped fields whose present value this remote had not been told."""
-    return [
-        name
+    """The mapped fields whose present value this remote had not been told, and does not hold either."""
+    newer = (
+        (entry, name)
         for entry in fmap.entries
         for name in entry.canon
         if name in record.fields and record.version_of(name) > link.agreed.of(name)
-    ]
+    )
+    return [name for entry, name in newer if not _says(record, link, entry)]
+
+
+def _says(record: Record, link: Link, entry: Entry) -> bool:
+    """Whether the remote's copy says the same by other means: a name in one field that is parted elsewhere.
+
+    Such a copy is never behind, so nothing is sent that would raise what it agreed to.
+    """
+    if any(record.frozen(name) for name in entry.canon):
+        return False
+    try:
+        values = entry.outgoing(tuple(record.fields[name] for name in entry.canon), NO_REFS)
+    except (Unlinked, ParseError, AttributeError, KeyError, TypeError, ValueError):
+        return False
+    return all(link.shadow.get(n, ABSENT) == v for n, v in zip(entry.remote, values, strict=True))
 
 
 def _contested(record: Record, gone: Link, against: Against, event: int) -> Deleted:

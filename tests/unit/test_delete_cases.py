@@ -27,8 +27,9 @@ def test_a_delete(case: dict[str, Any]) -> None:
     for event, step in enumerate(case["steps"], start=2):
         [(verb, name)] = step.items()
         link, fmap = links[name], PlainMap(name, (PlainEntry("value", "Value"),))
-        if verb == "edit":
-            change = Change(name, "o", name, fields={"Value": f"new {event}"}, evidence=event)
+        if verb in ("edit", "back"):
+            value = "old" if verb == "back" else f"new {event}"
+            change = Change(name, "o", name, fields={"Value": value}, evidence=event)
             seen = see(record, link, change, fmap, RuleBook(), event=event)
             record, links[name] = seen.record, seen.link
         elif verb == "delete":
