@@ -6,10 +6,12 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 DEBIAN_BIN = Path("/usr/lib/postgresql/15/bin")
+
 
 def _root() -> str | None:
     return None if os.geteuid() == 0 else "only root can step down to another user"
@@ -34,8 +36,12 @@ CHECKS: dict[str, Callable[[], str | None]] = {
 def require_service(name: str) -> None:
     """Skip the test with a reason where a service is missing; fail it under SYNCD_REQUIRE_SERVICES=1."""
     missing = CHECKS[name]()
-    if missing is None:
-        return
+    if missing is not None:
+        missing_service(name, missing)
+
+
+def missing_service(name: str, missing: str) -> NoReturn:
+    """Skip or fail the test, as above, for this reason."""
     if os.environ.get("SYNCD_REQUIRE_SERVICES") == "1":
         pytest.fail(f"{name} is required here: {missing}")
     pytest.skip(missing)

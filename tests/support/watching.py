@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -41,13 +41,24 @@ class Watch:
 
     async def until(self, sql: str, *args: Any, within: float = 30.0) -> Any:
         """The first column of a query once it is true; fails with the query after `within` seconds."""
+
+        async def true() -> bool:
+            nonlocal found
+            found = await self.con.fetchval(sql, *args)
+            return bool(found)
+
+        found = None
         try:
-            async with asyncio.timeout(within):
-                while True:
-                    self._rung.clear()
-                    found = await self.con.fetchval(sql, *args)
-                    if found:
-                        return found
-                    await self._rung.wait()
+            await self.when(true, within)
         except TimeoutError:
             raise AssertionError(f"not within {within:.0f} s: {sql}") from None
+        return found
+
+    async def when(self, true: Callable[[], Awaitable[bool]], within: float = 30.0) -> None:
+        """Return once it is true, asked again whenever a table changed; `TimeoutError` after `within`."""
+        async with asyncio.timeout(within):
+            while True:
+                self._rung.clear()
+                if await true():
+                    return
+                await self._rung.wait()

@@ -1,0 +1,162 @@
+"""What happens to the two: a first sync, people at work on both sides at once, a kill in the middle of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from itertools import chain, count
+
+from tests.scenarios.beside import ASKED, Beside
+from tests.scenarios.persons import BOTH, EACH, VALUES, Edit, Person, said
+
+WHOLE = 2 * EACH - BOTH
+SIDES = ("far", "office")
+TOGETHER, APART, ALONE = 12, 8, 30
+"""In each half, on each side: edits of one field on both sides, of two fields of one record, others."""
+NEW, SAME, GONE, FOUGHT = 6, 3, 6, 2
+"""Likewise: new persons, those whom both sides add, deletes, deletes of persons whom the other side edits."""
+
+
+class Story:
+    """Seeded. Nobody is touched twice but by a clash, so that each edit can be looked for at the end."""
+
+    def __init__(self, world: Beside, seed: int = 3) -> None:
+        self.world, self.rng = world, random.Random(seed)
+        self.clashes: list[tuple[Edit, Edit]] = []
+        self.alone: list[Edit] = []
+        self.kept: dict[str, list[str]] = {side: [] for side in SIDES}
+        self.new: list[str] = []
+        self.gone: list[str] = []
+        self.values = count(1)
+
+    async def told(self) -> None:
+        """The whole of it."""
+        world = self.world
+        await self._looked_at()
+        people = await world.people()
+        emails = sorted(people["far"].keys() & people["office"].keys())
+        assert len(emails) == BOTH
+        self.rng.shuffle(emails)
+        spots = iter(emails)
+        async with world.running() as daemon:
+            await world.settled()
+            assert [len(found) for found in (await world.people()).values()] == [WHOLE, WHOLE]
+            assert await world.lost() == []
+            working = asyncio.create_task(self._work(spots))
+            await world.store.until("select count(*) > 0 from sends")
+            daemon.process.kill()
+            await daemon.process.wait()
+            left = await world.left()
+            await working
+        assert "sends" in left
+        await self._work(spots, stopped=True)
+        async with world.running() as daemon:
+            await world.swept()
+            await world.settled()
+            await self._nothing_is_lost()
+            await world.quiet()
+            assert (await daemon.stop())[0] == 0
+        assert await world.reconciled() == []
+
+    async def _looked_at(self) -> None:
+        """`check` is content, and `plan` writes nothing."""
+        before = [await side.writes() for side in self.world.sides.values()]
+        for command in ("check", "plan"):
+            done = await self.world.syncd(command)
+            assert done.code == 0, done.out + done.err
+        assert [await side.writes() for side in self.world.sides.values()] == before
+
+    async def _work(self, spots: Iterator[str], *, stopped: bool = False) -> None:
+        """Half of the work. What both sides do to one person is a clash for certain if syncd is `stopped`."""
+        pairs = [self._both(next(spots), list(VALUES)[n % len(VALUES)]) for n in range(TOGETHER)]
+        alone = [self._edit(side, next(spots)) for side in SIDES for _ in range(ALONE)]
+        for email in (next(spots) for _ in range(APART)):
+            names = self.rng.sample(list(VALUES), 2)
+            alone += [self._edit(side, email, name) for side, name in zip(SIDES, names, strict=True)]
+        gone = {side: [next(spots) for _ in range(GONE)] for side in SIDES}
+        self.gone += chain(*gone.values())
+        if stopped:
+            self.clashes += pairs
+            for side, other in zip(SIDES, reversed(SIDES), strict=True):
+                fought = [next(spots) for _ in range(FOUGHT)]
+                gone[side] += fought
+                self.kept[other] = fought
+                alone += [self._edit(other, email, "title") for email in fought]
+            self.world.one_sided = {*chain(*self.kept.values())}
+        self.alone += alone
+        edits = [*chain(*pairs), *alone]
+        self.world.made += edits
+        await asyncio.gather(*(self._on(side, edits, gone[side], stopped=stopped) for side in SIDES))
+
+    async def _on(self, side: str, edits: list[Edit], gone: list[str], *, stopped: bool) -> None:
+        """One side's part, in mixed order."""
+        here = self.world.sides[side]
+        rows = await here.rows()
+        ids = {said(person)["email"]: id for id, person in rows.items()}
+        acts: list[Callable[[], Awaitable[object]]] = []
+        for edit in (edit for edit in edits if edit.side == side):
+            id = ids[edit.email]
+            value = [*(rows[id]["tags"] or ()), edit.value] if edit.field == "tags" else edit.value
+            acts.append(partial(here.edit, id, edit.field, value))
+        acts += [
+            partial(here.create, _newcomer(n, email)) for n, email in enumerate(self._join(side, stopped))
+        ]
+        acts += [partial(here.delete, ids[email]) for email in gone]
+        self.rng.shuffle(acts)
+        for act in acts:
+            await act()
+
+    def _edit(self, side: str, email: str, field: str | None = None) -> Edit:
+        return Edit(side, email, field or self.rng.choice(list(VALUES)), next(self.values))
+
+    def _both(self, email: str, field: str) -> tuple[Edit, Edit]:
+        return self._edit("far", email, field), self._edit("office", email, field)
+
+    def _join(self, side: str, stopped: bool) -> list[str]:
+        """New persons, some of whom the other side adds as well."""
+        half = "b" if stopped else "a"
+        own = [f"new.{half}{n}@{side}.example" for n in range(NEW)]
+        both = [f"new.{half}{n}@both.example" for n in range(SAME)]
+        self.new += own + (both if side == "far" else [])
+        return own + both
+
+    async def _nothing_is_lost(self) -> None:
+        """Every edit stands on both sides; of a clash one value does, and the other is listed."""
+        people = await self.world.people()
+        wanted = WHOLE + len(self.new) - len(self.gone) - FOUGHT
+        for side, found in people.items():
+            assert len(found) == wanted
+            assert found.keys() >= {*self.new, *self.kept[side]}
+            assert not found.keys() & {*self.gone, *self.world.one_sided.difference(self.kept[side])}
+            seen = [edit for edit in self.alone if edit.email in found]
+            assert len(seen) == len(self.alone) - FOUGHT
+            assert [edit for edit in seen if not edit.stands(found[edit.email])] == []
+        for edits in self.clashes:
+            stand = [[e.stands(people[side][e.email]) for side in SIDES] for e in edits]
+            match edits[0].field:
+                case "tags":
+                    assert stand == [[True, True], [True, True]]
+                case name if name == ASKED:
+                    assert stand == [[True, False], [False, True]]
+                case _:
+                    assert sorted(stand) == [[False, False], [True, True]], edits
+        asked = sum(edits[0].field == ASKED for edits in self.clashes)
+        assert asked > 0
+        assert len(await self.world.asked()) >= asked
+        assert await self.world.lost() == []
+
+
+def _newcomer(n: int, email: str) -> Person:
+    return {
+        "first_name": "Nea",
+        "last_name": f"Neumann{n}",
+        "email": email,
+        "phone": f"+49 40 8{n:06}",
+        "title": None,
+        "street": None,
+        "city": "Kiel",
+        "birthday": "1990-05-17",
+        "tags": ["new"],
+    }
