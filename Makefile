@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: venv ## two databases in sync on this machine, with a report
+demo: venv ## two databases and a web service in sync on this machine, with a report
 	$(BIN)/syncd demo
 
 test: venv ## all tests; ARGS="-k lease tests/store" narrows them

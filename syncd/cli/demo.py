@@ -19,7 +19,7 @@ def demo(
     ),
     seed: Annotated[int, typer.Option(help="Another seed makes other people.")] = 7,
 ) -> None:
-    """Show everything on this machine: two databases, a daemon, edits, clashes, a kill, a report.
+    """Show everything on this machine: three systems, a daemon, edits, clashes, a kill, a report.
 
     Ends with 0 when everything agrees or is listed as open, with 1 when something else differs.
     """

@@ -51,8 +51,10 @@ def test_the_demo_ends_in_agreement(folder: Path) -> None:
     run = start(folder, "--seconds", "3")
     out, _ = run.communicate(timeout=400)
     assert run.returncode == 0, out
-    for chapter in ("1. Two systems", "2. The first sync", "6. A power cut", "7. Is everything in sync?"):
+    for chapter in ("1. Three systems", "2. The first sync", "6. A power cut", "7. Is everything in sync?"):
         assert chapter in out
+    assert "signed webhooks of marketing were taken." in out
+    assert "Now all three hold" in out
     assert "prefer: crm wins" in out
     assert "syncd conflicts decide" in out
     assert "lost: 0." in out

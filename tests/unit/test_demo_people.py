@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter
 
 from syncd.mapping.types import field_type
+from syncd.service.demo.newsletter import SIGNED_UP
 from syncd.service.demo.people import DUPLICATES, NAMESAKES, make_people
 from syncd.service.demo.sides import DISPUTED, ERP_FIRST, NAMELESS, write_down
 
@@ -25,7 +26,7 @@ def test_a_seed_makes_one_world_and_another_seed_another() -> None:
 
 def test_there_are_two_thousand_companies_contacts_and_deals() -> None:
     assert (len(PEOPLE.companies), len(PEOPLE.contacts), len(PEOPLE.deals)) == (400, 1000, 600)
-    for side in (SIDES.crm, SIDES.erp):
+    for side in (SIDES.crm, SIDES.erp, SIDES.marketing):
         assert all(len(rows) > 150 for rows in side.values())
 
 
@@ -51,6 +52,7 @@ def test_each_kind_of_dirt_is_there_as_often_as_it_is_counted() -> None:
     contacts, people = SIDES.crm["contacts"], SIDES.erp["people"]
     broken = [row for row in contacts if "@" not in row["email"]]
     broken += [row for row in people if "@" not in row["mail"]]
+    broken += [row for row in SIDES.marketing["members"] if "@" not in row["address"]]
     assert len(broken) == SIDES.dirt["no e-mail address"] > 0
     assert sum(not (row["name"] or "").strip() for row in SIDES.crm["companies"]) == NAMELESS
     assert sum(row["job"] == "Consultant" for row in people) == DISPUTED
@@ -74,11 +76,21 @@ def test_references_point_at_rows_of_the_same_system() -> None:
         (SIDES.crm, "deals", "contacts", "id", "contact_id"),
         (SIDES.erp, "people", "firms", "firm_no", "firm"),
         (SIDES.erp, "orders", "people", "person_no", "person"),
+        (SIDES.marketing, "members", "organisations", "id", "organisation"),
     ):
         ids = {row[key] for row in side[target]}
-        found = [row[name] for row in side[table]]
+        found = [row.get(name) for row in side[table]]
         assert set(found) - {None} <= ids
         assert None in found
+
+
+def test_the_newsletter_goes_to_some_of_them_and_to_others_besides() -> None:
+    crm = {row["email"].strip().lower() for row in SIDES.crm["contacts"]}
+    crm |= {row["mail"].strip().lower() for row in SIDES.erp["people"]}
+    members = [row["address"].strip().lower() for row in SIDES.marketing["members"]]
+    assert len(set(members)) == len(members)
+    assert sum(member in crm for member in members) > 200
+    assert sum(".form" in member and member not in crm for member in members) == SIGNED_UP
 
 
 def test_both_systems_know_some_of_the_same_people_in_other_words() -> None:

@@ -1,1 +1,1 @@
-"""`syncd demo`: two databases, a daemon, people who edit, a clash, a kill, and what came of it all."""
+"""`syncd demo`: three systems, a daemon, people who edit, clashes, a kill, and what came of it all."""

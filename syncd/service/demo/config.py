@@ -1,11 +1,12 @@
-"""The configuration that the demo runs with: the file that a person would write for these two databases."""
+"""The configuration that the demo runs with: the file that a person would write for these three systems."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from string import Template
 
 TEMPLATE = Template("""\
-# Two databases of different shape, kept the same. `syncd check -c` this file; change it and run it.
+# Three systems of different shape, kept the same. `syncd check -c` this file; change it and run it.
 store: embedded                     # syncd's own memory: a PostgreSQL that it starts by itself
 state: state
 
@@ -21,6 +22,46 @@ systems:
     url: "$erp"
     capture: triggers
     poll: 5s
+  marketing:                        # a newsletter service with a JSON API: its webhooks tell of each change
+    connector: rest
+    url: "$marketing/api"
+    auth: {by: bearer, token: "$${file:$folder/token}"}
+    poll: 20s                       # for webhooks that are lost
+    calls:
+      list:
+        path: /{object}
+        query: {limit: "{limit}", cursor: "{cursor}", changed_since: "{since}", include_deleted: true}
+        at: items
+      get: /{object}/{id}
+      get_many: {path: "/{object}", query: {ids: "{ids}"}, at: items}
+      find: {path: "/{object}", query: {"{field}": "{keys}"}, at: items}
+      batch:
+        path: /{object}/batch
+        each:
+          operations: {ref: "{ref}", op: "{op}", id: "{id}", if_version: "{version}", fields: "{values}"}
+        body: {operations: "{operations}"}
+        at: results
+        match: ref
+        status: status
+        record: record
+    paging: {by: cursor, next: next, limit: 200}
+    record: {version: version, modified: updated_at, deleted: deleted}
+    feed: {form: iso_ms, resolution: 0.001, overlap: 2}
+    errors: {where: error, code: error.code, field: error.field, id: error.id}
+    schema: {from: /_schema, at: "objects.{object}.fields", types: {ref: text}}
+    webhooks:
+      verify:
+        by: hmac
+        secret: "$${file:$folder/secret}"
+        header: X-Signature
+        prefix: sha256=
+        timestamp: X-Timestamp
+        over: "{timestamp}.{body}"
+      events: events
+      object: object
+      op: op
+      deletes: deleted
+      version: version
 
 kinds:
   company:
@@ -41,9 +82,13 @@ kinds:
           city: {to: town, max_length: 24}
           phone: tel
           employees: headcount
+      marketing:
+        object: organisations
+        key_field: syncd_key
+        fields: {name: label, website: domain, city: town, employees: size}
     conflicts:
       - {strategy: newest, skew: 1s}
-      - {strategy: prefer, systems: [crm, erp]}
+      - {strategy: prefer, systems: [crm, erp, marketing]}
 
   contact:
     fields:
@@ -78,12 +123,22 @@ kinds:
           title: job
           company: firm
           tags: labels
+      marketing:
+        object: members
+        key_field: syncd_key
+        fields:
+          first_name: given
+          last_name: family
+          email: address
+          phone: mobile
+          company: organisation
+          tags: lists
     conflicts:
-      - {fields: [phone, email], strategy: prefer, systems: [crm, erp]}
+      - {fields: [phone, email], strategy: prefer, systems: [crm, erp, marketing]}
       - {fields: [tags], strategy: union}
       - {fields: [title], strategy: ask}    # a person decides
       - {strategy: newest, skew: 1s}
-      - {strategy: prefer, systems: [crm, erp]}
+      - {strategy: prefer, systems: [crm, erp, marketing]}
     deletes: {policy: propagate, against_edit: edit-wins}
 
   deal:
@@ -120,9 +175,10 @@ kinds:
 
 service:
   listen: 127.0.0.1:$port
+  webhooks: 127.0.0.1:$hooks        # marketing calls http://127.0.0.1:$hooks/hooks/marketing
 """)
 
 
-def configuration(crm: str, erp: str, port: int) -> str:
-    """The file's text for two database URLs and a free port."""
-    return TEMPLATE.substitute(crm=crm, erp=erp, port=port)
+def configuration(crm: str, erp: str, marketing: str, folder: Path, port: int, hooks: int) -> str:
+    """The file's text for the systems' URLs, the folder with `token` and `secret`, and two free ports."""
+    return TEMPLATE.substitute(crm=crm, erp=erp, marketing=marketing, folder=folder, port=port, hooks=hooks)

@@ -1,4 +1,4 @@
-"""The demo's two systems: databases "crm" and "erp" on a PostgreSQL of their own, beside syncd's store."""
+"""Two of the demo's systems: databases "crm" and "erp" on a PostgreSQL of their own, beside syncd's store."""
 
 from __future__ import annotations
 
@@ -59,8 +59,6 @@ IDS = {
     "people": "person_no",
     "orders": "order_no",
 }
-KINDS = {"company": ("companies", "firms"), "contact": ("contacts", "people"), "deal": ("deals", "orders")}
-"""Each kind's table in the crm and in the erp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +79,6 @@ class Databases:
         for pool, ddl, tables in ((self.crm, _CRM, sides.crm), (self.erp, _ERP, sides.erp)):
             await pool.execute(ddl)
             await _insert(pool, tables)
-
-    async def count(self) -> dict[str, tuple[int, int]]:
-        """Rows of each kind in the crm and in the erp."""
-        return {
-            kind: (await _count(self.crm, ours), await _count(self.erp, theirs))
-            for kind, (ours, theirs) in KINDS.items()
-        }
 
 
 @asynccontextmanager
@@ -128,7 +119,3 @@ async def _insert(pool: Any, tables: Tables) -> None:
             counter = f"pg_get_serial_sequence('{table}', '{number}')"
             await con.execute(f"select setval({counter}, (select max({number}) from {table}))")
         await con.execute("analyze")
-
-
-async def _count(pool: Any, table: str) -> int:
-    return int(await pool.fetchval(f"select count(*) from {table}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -14,10 +15,12 @@ from rich.markup import escape
 from syncd.service.demo.config import configuration
 from syncd.service.demo.databases import Databases, databases
 from syncd.service.demo.folder import make_room
+from syncd.service.demo.marketing import Marketing, marketing
 from syncd.service.demo.people import make_people
 from syncd.service.demo.process import Daemon
 from syncd.service.demo.sides import write_down
 from syncd.service.demo.story import NotInTimeError, Story
+from syncd.service.demo.systems import Systems
 from syncd.service.demo.view import View
 from syncd.service.demo.watch import Watch
 
@@ -27,15 +30,18 @@ FINE, DIFFERS = 0, 1
 async def run_demo(folder: Path, *, seconds: float = 60.0, plain: bool = False, seed: int = 7) -> int:
     """Tell the whole story in `folder`, which is emptied first; answers the exit code."""
     view = View(plain=plain)
-    view.say("[bold]syncd demo[/]: two systems that know partly the same people, kept the same both ways.")
+    view.say(
+        "[bold]syncd demo[/]: three systems that know partly the same people, kept the same in every way."
+    )
     view.say(f"[dim]Everything happens on this machine, in {folder}; nothing needs to be installed.[/]")
     make_room(folder)
     view.chapter(
-        "Two systems",
-        "A crm and an erp: two PostgreSQL databases of different shape, each with its own idea of a phone "
-        "number,\na name and an amount. syncd gets one YAML file that says what corresponds to what.",
+        "Three systems",
+        "A crm and an erp, which are PostgreSQL databases of different shape, and a newsletter service with\n"
+        "a JSON API and webhooks. Each has its own idea of a phone number, a name and an amount. syncd gets\n"
+        "one YAML file that says what corresponds to what.",
     )
-    async with databases(folder / "systems") as both, _story(view, both, folder, seed) as story:
+    async with _story(view, folder, seed) as story:
         try:
             await _tell(story, seconds)
         except NotInTimeError as error:
@@ -44,18 +50,31 @@ async def run_demo(folder: Path, *, seconds: float = 60.0, plain: bool = False, 
 
 
 @asynccontextmanager
-async def _story(view: View, both: Databases, folder: Path, seed: int) -> AsyncIterator[Story]:
-    """The story's parts; afterwards the daemon is ended, whatever happened."""
+async def _story(view: View, folder: Path, seed: int) -> AsyncIterator[Story]:
+    """The story's parts; afterwards everything is ended, whatever happened."""
     sides = write_down(make_people(seed), seed)
-    await both.fill(sides)
+    place = folder / "marketing"
+    async with databases(folder / "systems") as both, marketing(place, sides.marketing) as service:
+        await both.fill(sides)
+        config = await _configured(folder, place, both, service)
+        daemon, watch = Daemon(config, view.width), Watch(folder / "state")
+        try:
+            yield Story(view, Systems(both, service), sides, daemon, watch, seed)
+        finally:
+            await watch.aclose()
+            await daemon.stop()
+
+
+async def _configured(folder: Path, place: Path, both: Databases, service: Marketing) -> Path:
+    """The file, and the two secrets that it names; marketing is told where its webhooks go."""
+    port, hooks = _free_port(), _free_port()
+    secret = secrets.token_hex(16)
+    (place / "token").write_text(service.token)
+    (place / "secret").write_text(secret)
+    await service.tell(f"http://127.0.0.1:{hooks}/hooks/marketing", secret)
     config = folder / "syncd.yaml"
-    config.write_text(configuration(both.crm_url, both.erp_url, _free_port()))
-    daemon, watch = Daemon(config, view.width), Watch(folder / "state")
-    try:
-        yield Story(view, both, sides, daemon, watch, seed)
-    finally:
-        await watch.aclose()
-        await daemon.stop()
+    config.write_text(configuration(both.crm_url, both.erp_url, service.url, place, port, hooks))
+    return config
 
 
 def _free_port() -> int:
@@ -69,19 +88,19 @@ async def _tell(story: Story, seconds: float) -> None:
     await story.make()
     view.chapter(
         "The first sync",
-        "The daemon reads both systems, finds out who is who, and writes to each what only the other knew.",
+        "The daemon reads all systems, finds out who is who, and writes to each what only others knew.",
     )
     await story.first_sync()
     view.chapter(
         "A day's work in a minute",
-        "People edit on both sides at once. Each edit must reach the other system, and only once; the time\n"
-        "is measured from the commit in one database to the row in the other.",
+        "People edit in all three at once. Each edit must reach the others, and only once; the time is\n"
+        "measured from the commit in one system to the row in the last of the others.",
     )
     await story.edits(seconds)
     view.chapter(
         "A clash, decided by rule",
-        "Two people edit one field before either has seen the other. The file says: phones, prefer the crm.\n"
-        "The value that lost is kept, and syncd can say why.",
+        "Three people edit one field before any has seen the others. The file says: phones, prefer the crm.\n"
+        "The values that lost are kept, and syncd can say why.",
     )
     await story.clash_by_rule()
     view.chapter(
@@ -97,7 +116,7 @@ async def _tell(story: Story, seconds: float) -> None:
     await story.kill(min(5.0, max(1.5, seconds / 6)))
     view.chapter(
         "Is everything in sync?",
-        "Every row of both systems is read again and compared with what syncd believes. What differs must\n"
+        "Every row of all systems is read again and compared with what syncd believes. What differs must\n"
         "be an open item: something that waits for a person and is listed as such.",
     )
     if await story.reconcile() != FINE:

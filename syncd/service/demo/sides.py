@@ -1,4 +1,4 @@
-"""How the two systems wrote the same world down: other tables, other columns, other habits, other slips."""
+"""How the systems wrote the same world down: other tables, other columns, other habits, other slips."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from syncd.service.demo.dirt import Dirt
+from syncd.service.demo.newsletter import newsletter
 from syncd.service.demo.people import Company, Contact, Deal, People
 
 Row = dict[str, Any]
@@ -25,19 +26,16 @@ DISPUTED = 3
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What each database holds, by table, and how much dirt of each kind is in it."""
+    """What each system holds, by table or object, and how much dirt of each kind is in it."""
 
     crm: Tables
     erp: Tables
+    marketing: Tables
     dirt: Counter[str]
-
-    def total(self) -> int:
-        """All rows of both."""
-        return sum(len(rows) for side in (self.crm, self.erp) for rows in side.values())
 
 
 def write_down(people: People, seed: int = 7) -> Sides:
-    """Both systems' rows for one world; the same for the same seed."""
+    """All systems' rows for one world; the same for the same seed."""
     dirt = Dirt(Random(seed + 1))
     crm: Tables = {
         "companies": [_crm_company(c, dirt) for c in people.companies if c.where != "erp"],
@@ -52,7 +50,7 @@ def write_down(people: People, seed: int = 7) -> Sides:
     _without_name(crm, people, dirt)
     _ambiguous(erp, people, dirt)
     _disputed(erp, people, dirt)
-    return Sides(crm, erp, dirt.counts)
+    return Sides(crm, erp, newsletter(people, dirt, Random(seed + 4)), dirt.counts)
 
 
 def _crm_company(company: Company, dirt: Dirt) -> Row:

@@ -11,21 +11,26 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 from rich.markup import escape
 
-from syncd.service.demo.databases import Databases
-from syncd.service.demo.edits import Crowd, phone
+from syncd.service.demo.edits import MAILS, PHONES, Crowd, phone
 from syncd.service.demo.process import Daemon
 from syncd.service.demo.sides import Sides
+from syncd.service.demo.systems import KINDS, SYSTEMS, Copies, Systems
 from syncd.service.demo.view import View, counters, middle
-from syncd.service.demo.watch import State, Watch
+from syncd.service.demo.watch import Linked, State, Watch
 
 PATIENCE = 120.0
 """Seconds to wait for anything that must come to an end."""
 EDITS_A_SECOND = 8
 BURST_A_SECOND = 40
+HEARD = {
+    "crm": "found by asking every 500 ms",
+    "erp": "the triggers ring at once",
+    "marketing": "its webhooks tell at once",
+}
+"""How each system's edits are heard of."""
 
 
 class NotInTimeError(Exception):
@@ -37,7 +42,7 @@ class Story:
     """What all acts work with."""
 
     view: View
-    databases: Databases
+    systems: Systems
     sides: Sides
     daemon: Daemon
     watch: Watch
@@ -70,74 +75,85 @@ class Story:
     # -- acts -----------------------------------------------------------------------------------------------
 
     async def make(self) -> None:
-        """Two databases that never heard of each other."""
-        view, counts = self.view, await self.databases.count()
-        view.table(
-            ("rows in", "crm", "erp"), [(f"{kind}", ours, theirs) for kind, (ours, theirs) in counts.items()]
-        )
+        """Three systems that never heard of each other."""
+        view, counts = self.view, await self.systems.count()
+        rows = [(kind, *(found.get(system, "-") for system in SYSTEMS)) for kind, found in counts.items()]
+        view.table(("rows in", *SYSTEMS), rows)
         dirt = ", ".join(f"{number} x {kind}" for kind, number in self.sides.dirt.most_common())
         view.say(f"  The data is as dirty as real data: {dirt}.")
-        view.say("  One person, as the two systems wrote her or him down:")
-        for ours, theirs in self._same_people():
-            crm = (ours["first_name"], ours["last_name"], ours["phone"])
-            view.say(f"    crm {ours['id']}: {escape(repr(crm))}")
-            view.say(f"    erp {theirs['person_no']}: {escape(repr((theirs['name'], theirs['tel'])))}")
+        view.say("  One person, as the three systems wrote her or him down:")
+        for row in self._same_people():
+            view.say(f"    {escape(row)}")
         code, said = await self.daemon.run("check")
         view.command(f"syncd check -c {self.daemon.config}", said)
         if code:
             self.failures.append(f"`syncd check` ended with {code}")
 
-    def _same_people(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        theirs = {row["mail"]: row for row in self.sides.erp["people"]}
-        both = [(row, theirs[row["email"]]) for row in self.sides.crm["contacts"] if row["email"] in theirs]
-        other = [(a, b) for a, b in both if b["name"] != f"{a['first_name']} {a['last_name']}" and b["tel"]]
-        foreign = [(a, b) for a, b in other if not a["last_name"].isascii()]
-        return foreign[:2]
+    def _same_people(self) -> list[str]:
+        """A line for each system's words about one person with a foreign name."""
+        theirs = {row["mail"].lower(): row for row in self.sides.erp["people"]}
+        also = {row["address"].lower(): row for row in self.sides.marketing["members"]}
+        for row in self.sides.crm["contacts"]:
+            one, other = theirs.get(row["email"].lower()), also.get(row["email"].lower())
+            if one and other and not row["last_name"].isascii() and one["tel"]:
+                return [
+                    f"crm {row['id']}: {(row['first_name'], row['last_name'], row['phone'])!r}",
+                    f"erp {one['person_no']}: {(one['name'], one['tel'])!r}",
+                    f"marketing {other['id']}: {(other['given'], other['family'], other['mobile'])!r}",
+                ]
+        return []
 
     async def first_sync(self) -> None:
         """Everything that one system has and the other lacks."""
-        before = {kind: ours + theirs for kind, (ours, theirs) in (await self.databases.count()).items()}
+        before = {kind: sum(found.values()) for kind, found in (await self.systems.count()).items()}
         began = time.monotonic()
         await self.daemon.start()
         self.view.say(f"[bold cyan]$ syncd run -c {self.daemon.config}[/]   (process {self.daemon.pid})")
         with self.view.bars(before) as bars:
 
             async def done() -> bool:
-                bars.update(await self._progress(before))
-                return await self.quiet()
+                now = await self._progress(before)
+                bars.update(now)
+                return any(now.values()) and await self.quiet()
 
-            await self.until("the first sync", done)
+            await self.until("the first sync", done, every=0.2)
             bars.update(await self._progress(before))
         took = time.monotonic() - began
-        both, state = await self.watch.both(), await self.watch.state()
+        linked, state = await self.watch.progress(), await self.watch.state()
         assert state is not None
-        total = sum(before.values())
+        total, whole = sum(before.values()), sum(one.whole for one in linked.values())
         self.view.say(
-            f"  {total} rows became {sum(both.values())} records that both systems have, in {took:.1f} s "
+            f"  {total} rows became {whole} records that every system has, in {took:.1f} s "
             f"with the start of the daemon. Rows of one person were matched by e-mail address, not doubled; "
             f"{state.decided} fields that differed were decided by rule."
         )
         self.view.say(f"  What nobody can decide by rule is listed, never guessed: {_open(state)}.")
-        pairs = {kind: await self.watch.pairs(kind) for kind in before}
-        self.crowd = Crowd.of(self.databases, pairs, self.seed)
+        copies = {kind: await self.watch.copies(kind) for kind in before}
+        self.crowd = Crowd.of(self.systems, copies, self.seed)
 
     async def _progress(self, before: dict[str, int]) -> dict[str, int]:
-        """Of the rows that were there, those whose record both systems have by now."""
-        now, both = await self.databases.count(), await self.watch.both()
-        alone = {kind: sum(now[kind]) - 2 * both.get(kind, 0) for kind in before}
-        return {kind: before[kind] - min(before[kind], max(0, alone[kind])) for kind in before}
+        """Of the rows that were there, those whose record every system has by now."""
+        now, found = await self.systems.count(), await self.watch.progress()
+        left = {}
+        for kind in before:
+            one = found.get(kind, Linked())
+            left[kind] = max(0, sum(now[kind].values()) - one.linked) + one.records - one.whole
+        return {kind: before[kind] - min(before[kind], left[kind]) for kind in before}
 
     async def edits(self, seconds: float) -> None:
         """People work on both sides."""
         crowd = self._crowd()
         await self._watched(f"people at work for {seconds:.0f} s", crowd.work(seconds, rate=EDITS_A_SECOND))
-        for way, system in (("crm → erp", "crm"), ("erp → crm", "erp")):
+        for system, how in HEARD.items():
             mine = [e.latency for e in crowd.edits if e.system == system and e.latency is not None]
-            how = "found by asking every 500 ms" if system == "crm" else "the triggers ring at once"
             self.view.say(
-                f"  {way}: {len(mine)} edits; arrived after {middle(mine) * 1000:.0f} ms in the middle, "
-                f"{middle(mine, 0.99) * 1000:.0f} ms for 99 of 100  [dim]({how})[/]"
+                f"  from {system}: {len(mine)} edits; in all others after {middle(mine) * 1000:.0f} ms in "
+                f"the middle, {middle(mine, 0.99) * 1000:.0f} ms for 99 of 100  [dim]({how})[/]"
             )
+        taken = await self.systems.marketing.taken()
+        self.view.say(f"  {taken} signed webhooks of marketing were taken.")
+        if not taken:
+            self.failures.append("no webhook of marketing was taken")
 
     async def _watched(self, title: str, work: Awaitable[None], note: str = "") -> None:
         """Show edits while `work` makes them, and until the last one has arrived."""
@@ -168,25 +184,28 @@ class Story:
         self.failures += [f"edit {e.number} never arrived: {e.system}, {e.said}" for e in lost]
 
     async def clash_by_rule(self) -> None:
-        """Both edit one phone at the same moment; the rule says whose stands."""
-        pair = self._crowd().take("contact")
+        """All three edit one phone at the same moment; the rule says whose stands."""
+        copies = self._crowd().take("contact")
         random = Random(self.seed + 3)
-        ours, theirs = phone(random), phone(random)
-        await self._clash(pair, ("phone", "tel"), ours, theirs)
-        await self.until("the clash", lambda: self._decided(pair, "phone"))
+        said = {system: phone(random) for system in SYSTEMS}
+        columns = dict(zip(SYSTEMS, PHONES, strict=True))
+        await self._clash(copies, columns, said)
+        await self.until("the clash", lambda: self._agree(copies, columns, said["crm"]))
+        await self.until("its entry", lambda: self._in_state(copies, "phone", "decided"))
         await self.until("the rest", self.quiet)
-        code, said = await self.daemon.run("explain", "contact", f"crm:{pair[0]}", "phone")
-        self.view.command(f"syncd explain contact crm:{pair[0]} phone", said)
-        await self._agree(pair, ("phone", "tel"), ours)
+        code, printed = await self.daemon.run("explain", "contact", f"crm:{copies['crm']}", "phone")
+        self.view.command(f"syncd explain contact crm:{copies['crm']} phone", printed)
+        self.view.say(f"  Now all three hold {said['crm']}.")
         if code:
             self.failures.append(f"`syncd explain` ended with {code}")
 
     async def clash_to_ask(self) -> None:
         """Both edit one job title; the rule says `ask`, so a person decides, by a command."""
-        pair = self._crowd().take("contact")
-        await self._clash(pair, ("title", "job"), "Managing Director", "Head of Purchasing")
-        await self.until("the conflict", lambda: self._opened(pair, "title"))
-        found = await self.watch.conflict("contact", pair[0], "title")
+        copies = self._crowd().take("contact")
+        columns = {"crm": "title", "erp": "job"}
+        await self._clash(copies, columns, {"crm": "Managing Director", "erp": "Head of Purchasing"})
+        await self.until("the conflict", lambda: self._in_state(copies, "title", "open"))
+        found = await self.watch.conflict("contact", copies["crm"], "title")
         assert found is not None
         code, said = await self.daemon.run("conflicts", "--kind", "contact")
         self.view.command("syncd conflicts", said)
@@ -196,36 +215,33 @@ class Story:
         self.view.command(f"syncd {' '.join(words)}", said)
         if code:
             self.failures.append(f"`syncd conflicts decide` ended with {code}")
-        await self.until("the decision", self.quiet)
-        await self._agree(pair, ("title", "job"), "Head of Purchasing")
+        await self.until("the decision", lambda: self._agree(copies, columns, "Head of Purchasing"))
+        await self.until("the rest", self.quiet)
+        self.view.say("  Now both hold Head of Purchasing.")
 
-    async def _clash(self, pair: tuple[int, int], columns: tuple[str, str], ours: str, theirs: str) -> None:
-        """Two people press save at once: each commits before syncd has seen the other."""
-        said = f"  crm sets {columns[0]} to {ours}; at the same moment erp sets {columns[1]} to {theirs}."
-        self.view.say(said)
-        async with self.databases.crm.acquire() as crm, self.databases.erp.acquire() as erp:
-            await crm.execute("begin")
-            await erp.execute("begin")
-            await crm.execute(f"update contacts set {columns[0]} = $2 where id = $1", pair[0], ours)
-            await erp.execute(f"update people set {columns[1]} = $2 where person_no = $1", pair[1], theirs)
-            await asyncio.gather(crm.execute("commit"), erp.execute("commit"))
-
-    async def _decided(self, pair: tuple[int, int], name: str) -> bool:
-        found = await self.watch.conflict("contact", pair[0], name)
-        return found is not None and found["state"] == "decided"
-
-    async def _opened(self, pair: tuple[int, int], name: str) -> bool:
-        found = await self.watch.conflict("contact", pair[0], name)
-        return found is not None and found["state"] == "open"
-
-    async def _agree(self, pair: tuple[int, int], columns: tuple[str, str], wanted: str) -> None:
-        ours = await self.databases.crm.fetchval(f"select {columns[0]} from contacts where id = $1", pair[0])
-        theirs = await self.databases.erp.fetchval(
-            f"select {columns[1]} from people where person_no = $1", pair[1]
+    async def _clash(self, copies: Copies, columns: dict[str, str], said: dict[str, str]) -> None:
+        """People press save at once: each commits before syncd has seen the others."""
+        told = "; ".join(f"{system} sets {columns[system]} to {value}" for system, value in said.items())
+        self.view.say(f"  At the same moment {told}.")
+        tables = KINDS["contact"]
+        await asyncio.gather(
+            *(
+                self.systems.update(system, tables[system], copies[system], {columns[system]: value})
+                for system, value in said.items()
+            )
         )
-        self.view.say(f"  Now both hold {escape(str(wanted))}.")
-        if (ours, theirs) != (wanted, wanted):
-            self.failures.append(f"after the clash crm holds {ours} and erp {theirs}, not {wanted}")
+
+    async def _in_state(self, copies: Copies, name: str, state: str) -> bool:
+        found = await self.watch.conflict("contact", copies["crm"], name)
+        return found is not None and found["state"] == state
+
+    async def _agree(self, copies: Copies, columns: dict[str, str], wanted: str) -> bool:
+        tables = KINDS["contact"]
+        values = [
+            await self.systems.value(system, tables[system], copies[system], column)
+            for system, column in columns.items()
+        ]
+        return values == [wanted] * len(values)
 
     async def kill(self, seconds: float) -> None:
         """kill -9 in the middle of a burst; people go on working while nothing runs."""
@@ -266,10 +282,12 @@ class Story:
 
     async def _doubles(self) -> int:
         """E-mail addresses of newcomers, which are unique, that some system holds more than once."""
-        sql = "select count({0}) - count(distinct {0}) from {1} where {0} like '%.new%'"
-        crm = await self.databases.crm.fetchval(sql.format("email", "contacts"))
-        erp = await self.databases.erp.fetchval(sql.format("mail", "people"))
-        return int(crm) + int(erp)
+        doubles = 0
+        for system, table in KINDS["contact"].items():
+            found = await self.systems.column(system, table, MAILS[system])
+            new = [mail for mail in found if mail and ".new" in mail]
+            doubles += len(new) - len(set(new))
+        return doubles
 
     async def reconcile(self) -> int:
         """Compare everything, and believe nothing that was said before; answers the exit code."""

@@ -21,6 +21,8 @@ from syncd.service.demo.watch import State
 
 SHOWN = 12
 """Edits in the live view."""
+WAYS = {"crm": "[cyan]crm[/]", "erp": "[magenta]erp[/]", "marketing": "[yellow]marketing[/] (webhook)"}
+"""Where an edit was made, and how it is told."""
 PLAIN_EVERY = 5.0
 """Seconds between plain lines of what a live view would show."""
 
@@ -108,7 +110,7 @@ class Bars:
         self._say()
 
     def update(self, done: Mapping[str, int]) -> None:
-        """Show how many records of each kind are the same in both systems."""
+        """Show how many of the rows of each kind have their record in every system."""
         for kind, number in done.items():  # a row just made counts against it until its answer is settled
             self._best[kind] = max(self._best[kind], number)
             self._progress.update(self._tasks[kind], completed=self._best[kind])
@@ -150,11 +152,11 @@ class Edits:
     def _table(self) -> Table:
         made = Table(box=None, pad_edge=False, header_style="dim", expand=True)
         made.add_column("edit", justify="right", width=5)
-        made.add_column("", width=12)
+        made.add_column("from", width=20)
         made.add_column("arrived after", justify="right", width=13)
         made.add_column("what")
         for edit in self._crowd.edits[-SHOWN:]:
-            way = "[cyan]crm → erp[/]" if edit.system == "crm" else "[magenta]erp → crm[/]"
+            way = WAYS[edit.system]
             took = "[yellow]…[/]" if edit.latency is None else f"[green]{edit.latency * 1000:.0f} ms[/]"
             made.add_row(str(edit.number), way, took, escape(edit.said))
         return made

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from syncd.service.demo.systems import STREAMS, Copies
 from syncd.store import server
 from syncd.store.home import find_home
 from syncd.store.pool import open_plain
@@ -18,34 +19,42 @@ select (select count(*) from outbox) as behind,
   (select count(*) from conflicts where state = 'open') as open,
   (select count(*) from conflicts where state = 'decided') as decided,
   (select count(*) from parked) as parked,
-  (select count(*) from streams where cursor is null) as unread"""
-_PAIRS = """
-select a.remote_id::bigint as crm, b.remote_id::bigint as erp
-from links a join streams s on s.stream = a.stream and s.system = 'crm' and s.kind = $1
-join links b on b.record_id = a.record_id and b.state = 'live'
-join streams t on t.stream = b.stream and t.system = 'erp'
-where a.state = 'live' order by 1"""
-_BOTH = """
-select s.kind, count(*) as both from links a join streams s on s.stream = a.stream and s.system = 'crm'
-join links b on b.record_id = a.record_id and b.state = 'live' and b.stream <> a.stream
-where a.state = 'live' group by 1"""
+  (select count(*) from streams where cursor is not null) as read"""
+_COPIES = """
+select json_object_agg(s.system, l.remote_id) from links l join streams s using (stream)
+where l.state = 'live' and s.kind = $1 group by l.record_id
+having count(*) = (select count(*) from streams where kind = $1) order by l.record_id"""
+_PROGRESS = """
+select kind, sum(copies)::int as linked, count(*)::int as records,
+  count(*) filter (where copies = (select count(*) from streams t where t.kind = found.kind))::int as whole
+from (select s.kind, l.record_id, count(*) as copies from links l join streams s using (stream)
+  where l.state = 'live' group by 1, 2) found group by 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Of one kind: copies that are linked, records, and those of them that every system has."""
+
+    linked: int = 0
+    records: int = 0
+    whole: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Counts: copies that owe a write, changes that wait, conflicts, parked items, streams never read."""
+    """Counts: copies that owe a write, changes that wait, conflicts, parked items, streams that were read."""
 
     behind: int
     waiting: int
     open: int
     decided: int
     parked: int
-    unread: int
+    read: int
 
     @property
     def quiet(self) -> bool:
         """Whether nothing is on its way."""
-        return not (self.behind or self.waiting or self.unread)
+        return self.read == STREAMS and not (self.behind or self.waiting)
 
 
 class Watch:
@@ -60,15 +69,15 @@ class Watch:
         row = await self._ask(lambda pool: pool.fetchrow(_STATE))
         return None if row is None else State(**dict(row))
 
-    async def pairs(self, kind: str) -> list[tuple[int, int]]:
-        """Ids in the crm and the erp of records that both have."""
-        rows = await self._ask(lambda pool: pool.fetch(_PAIRS, kind)) or ()
-        return [(row["crm"], row["erp"]) for row in rows]
+    async def copies(self, kind: str) -> list[Copies]:
+        """Ids by system of the records that every system of a kind has."""
+        rows = await self._ask(lambda pool: pool.fetch(_COPIES, kind)) or ()
+        return [{system: _id(system, remote_id) for system, remote_id in row[0].items()} for row in rows]
 
-    async def both(self) -> dict[str, int]:
-        """How many records of each kind both systems have."""
-        rows = await self._ask(lambda pool: pool.fetch(_BOTH)) or ()
-        return {row["kind"]: row["both"] for row in rows}
+    async def progress(self) -> dict[str, Linked]:
+        """How far each kind is."""
+        rows = await self._ask(lambda pool: pool.fetch(_PROGRESS)) or ()
+        return {row["kind"]: Linked(row["linked"], row["records"], row["whole"]) for row in rows}
 
     async def conflict(self, kind: str, crm_id: int, field: str) -> dict[str, Any] | None:
         """The newest conflict about one field of a record that the crm has under an id."""
@@ -99,3 +108,7 @@ class Watch:
         except Exception:  # whatever a store says that starts, stops or has no tables yet
             await self.aclose()
             return None
+
+
+def _id(system: str, remote_id: str) -> int | str:
+    return remote_id if system == "marketing" else int(remote_id)
