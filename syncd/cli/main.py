@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "history": ("syncd.cli.history", "Every version of a record: what changed, by whom, when."),
     "schema": ("syncd.cli.schema", "Print the configuration's JSON Schema."),
     "connectors": ("syncd.cli.connectors", "List the installed connectors."),
+    "bench": ("syncd.cli.bench", "Measure what a record costs on this machine."),
     "sandbox": ("syncd.cli.sandbox", "Serve a CRM on this machine, for tests and for trying things."),
     "db": ("syncd.cli.db", "Show or upgrade the store's tables."),
 }

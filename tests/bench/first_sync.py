@@ -1,4 +1,6 @@
-"""CPU per record of the first sync, of syncd and of its PostgreSQL, beside a bare loop of the same run.
+"""CPU per record of the first sync between two databases, beside a bare loop of the same run.
+
+`syncd bench` measures the rest: two CRMs over HTTP, updates, latencies.
 
     python -m tests.bench.first_sync [--records 10000] [--preload 200000] [--profile]
 
@@ -24,6 +26,7 @@ import psutil
 
 from syncd.core.clock import SystemClock
 from syncd.engine.memory import collect_less
+from syncd.service.bench.meter import server_cpu
 from syncd.store.embedded import EmbeddedPostgres
 from syncd.store.migrate import upgrade
 from syncd.store.store import Store
@@ -59,17 +62,6 @@ class Cost:
     server: float
     statements: int
     wall: float
-
-
-def server_cpu(pid: int) -> float:
-    """CPU seconds of a PostgreSQL server and all its processes, those that ended included."""
-    main = psutil.Process(pid)
-    total = 0.0
-    for process in [main, *main.children(recursive=True)]:
-        times = process.cpu_times()
-        total += times.user + times.system
-    ended = main.cpu_times()
-    return total + ended.children_user + ended.children_system
 
 
 async def measured(store: Store, pid: int, work: Callable[[], Awaitable[object]]) -> Cost:

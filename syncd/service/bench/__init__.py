@@ -1,0 +1,1 @@
+"""`syncd bench`: what a record costs on this machine, beside a loop that keeps no state."""
