@@ -15,6 +15,8 @@ def rivals_of(work: Work, name: str, base: Value, *, seen: int) -> list[Candidat
     make the order of arrival matter. Its own word is a rival only where a write of ours went over it. A value
     that the edit was made from is none.
     """
+    if name not in work.contests and work.version_of(name) <= seen:
+        return []  # nearly every edit: it was made from what stands
     heads, system = work.heads(name), work.link.system
     own = any(c.system == system and c.version >= seen for c in heads)
     rivals = [c for c in heads if c.system != system and (own or c.version > seen) and c.value != base]

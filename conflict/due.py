@@ -33,6 +33,8 @@ def due(record: Record, link: Link, fmap: FieldMap, refs: Refs = NO_REFS) -> Due
     A remote field that was never reported is never written: nobody knows what it holds.
     """
     found = Due()
+    if link.agreed.number >= record.version and not link.agreed.own:
+        return found
     for entry in fmap.entries:
         if entry.direction is not Direction.IN and _behind(record, link, entry):
             _add(found, record, entry, link.shadow, refs)
@@ -65,9 +67,13 @@ def due_on_create(record: Record, fmap: FieldMap, refs: Refs = NO_REFS) -> Due:
 
 def _behind(record: Record, link: Link, entry: Entry) -> bool:
     """Whether some input is newer than agreed, and nothing forbids to write the entry now."""
-    agreed, fields, stamps = link.agreed, record.fields, record.stamps
-    newest = max((stamps.of(name).version if name in fields else 0) - agreed.of(name) for name in entry.canon)
-    if newest <= 0 or any(name not in fields for name in entry.canon):
+    agreed, fields, stamps, canon = link.agreed, record.fields, record.stamps, entry.canon
+    if len(canon) == 1:  # written out: this runs for every field of every update
+        name = canon[0]
+        newest = stamps.of(name).version - agreed.of(name)
+    else:
+        newest = max((stamps.of(n).version if n in fields else 0) - agreed.of(n) for n in canon)
+    if newest <= 0 or any(name not in fields for name in canon):
         return False
     if record.contests and any(record.frozen(name) for name in entry.canon):
         return False

@@ -48,8 +48,7 @@ def gate(link: Link, change: Change, *, in_flight: bool, fetched: bool = False) 
 
 
 def _news(link: Link, change: Change) -> bool:
-    shadow = link.shadow
-    return any(shadow.get(name, ABSENT) != value for name, value in change.fields.items())
+    return not change.fields.items() <= link.shadow.items()
 
 
 def _moved(link: Link, change: Change) -> bool:
@@ -78,15 +77,30 @@ def see(
     names fields whose value in the record is none of their present type.
     """
     work = Work(record, link, change, event, alien)
-    for entry in fmap.entries:
-        if any(name in change.fields for name in entry.remote):
-            _see_entry(work, entry, book, refs)
+    told, shadow = change.fields, work.shadow
+    settled = not (link.unsure or link.unapplied or link.agreed.own or link.agreed.number < record.version)
+    for entry in fmap.entries:  # written out: this runs for every field of every edited record
+        remote = entry.remote
+        if len(remote) > 1:
+            if any(name in told for name in remote):
+                _see_entry(work, entry, _several(work, entry), book, refs)
+        elif (name := remote[0]) in told:
+            was, now = shadow.get(name, ABSENT), told[name]
+            if was != now or not settled:  # else it only says again what is known and agreed
+                _see_entry(work, entry, ((was,), (now,)), book, refs)
     return work.outcome(fmap)
 
 
-def _see_entry(work: Work, entry: Entry, book: RuleBook, refs: Refs) -> None:
+def _several(work: Work, entry: Entry) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
     was = tuple(work.shadow.get(name, ABSENT) for name in entry.remote)
     now = tuple(work.change.fields.get(name, old) for name, old in zip(entry.remote, was, strict=True))
+    return was, now
+
+
+def _see_entry(
+    work: Work, entry: Entry, pair: tuple[tuple[Value, ...], tuple[Value, ...]], book: RuleBook, refs: Refs
+) -> None:
+    was, now = pair
     if now == was:
         _confirm(work, entry, now, refs)
     elif ABSENT in now:

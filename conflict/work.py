@@ -52,6 +52,7 @@ class Work:
         self.ghosts = link.ghosts
         self.unsure = link.unsure
         self.unapplied = link.unapplied
+        self._stamp: Stamp | None = None
         self.changed: dict[str, Value] = {}
         self.clashes: list[Clash] = []
         self.closed: list[str] = []
@@ -94,9 +95,10 @@ class Work:
 
     def take(self, name: str, value: Value) -> None:
         """An edit that nothing speaks against: theirs becomes the record's, and they hold it."""
-        candidate = self.theirs(value, timed=True)
-        self.put(name, value, Stamp(candidate.version, candidate.system, candidate.time, self.event))
-        self.agreed[name] = candidate.version
+        if self._stamp is None:  # one for all fields of this change
+            self._stamp = Stamp(self.incoming_version, self.link.system, self.time, self.event)
+        self.put(name, value, self._stamp)
+        self.agreed[name] = self.incoming_version
         self.end_contest(name)
 
     def owe(self, name: str) -> None:
@@ -141,23 +143,32 @@ class Work:
     def outcome(self, fmap: FieldMap) -> Outcome:
         """The result, with agreed folded into one number where all is agreed."""
         change, old = self.change, self.link
-        record = replace(
-            self.record,
-            version=self.version,
-            fields=self.fields,
-            stamps=Stamps(self.record.stamps.base, self.stamps),
-            contests=self.contests,
-            elements=self.elements,
+        before = self.record
+        record = Record(
+            before.record_id,
+            before.kind,
+            self.version,
+            self.fields,
+            Stamps(before.stamps.base, self.stamps),
+            self.contests,
+            self.elements,
+            before.deleted,
         )
-        link = replace(
-            old,
-            shadow=self.shadow,
-            agreed=fold(record, Agreed(old.agreed.number, self.agreed), fmap),
-            ghosts=self.ghosts,
-            unsure=self.unsure,
-            unapplied=self.unapplied,
+        link = Link(
+            old.system,
+            old.object,
+            old.remote_id,
+            old.record_id,
+            old.state,
+            self.shadow,
+            fold(record, Agreed(old.agreed.number, self.agreed), fmap),
+            self.ghosts,
+            self.unsure,
+            self.unapplied,
+            old.refused,
             evidence=max(old.evidence, change.evidence),
             remote_version=self._remote_version(),
+            gone_by=old.gone_by,
         )
         return Outcome(
             record, link, self.changed, self.clashes, self.owes, self.closed, self.unreadable, self.waiting

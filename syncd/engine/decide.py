@@ -90,7 +90,7 @@ def _linked(world: World, batch: Batch, item: Incoming, known: Known) -> None:
     if change.op is Op.DELETE:
         _deleted(world, batch, item, record, link)
         return
-    change = replace(change, fields=item.fields, evidence=item.evidence)
+    change = item.seen()
     decision = gate(link, change, in_flight=False, fetched=item.fetched)
     if decision is Gate.REFETCH:
         batch.holds.append(Hold(change.remote_id, "fetch", None, _suspected(world, stream, item)))
@@ -100,7 +100,7 @@ def _linked(world: World, batch: Batch, item: Incoming, known: Known) -> None:
     if item.push_after:
         batch.behind.add((stream.id, record.record_id))
     if decision is Gate.APPLY:
-        _apply(world, batch, replace(item, change=change), record, link)
+        _apply(world, batch, item, change, record, link)
     else:
         batch.dropped += 1
 
@@ -112,28 +112,28 @@ def _stamped(item: Incoming) -> Change:
 def _suspected(world: World, stream: Stream, item: Incoming) -> Mapping[str, Any]:
     """What a read shows that our writes of that time may have gone over; the next read will tell."""
     found = item.suspects
-    change = replace(item.change, fields=item.fields, evidence=item.evidence)
+    change = item.seen()
     for write in world.sent.get((stream.id, change.remote_id), ()):
         found = joined(found, suspects(change, write))
     return found
 
 
-def _apply(world: World, batch: Batch, item: Incoming, record: Record, link: Link) -> None:
+def _apply(world: World, batch: Batch, item: Incoming, change: Change, record: Record, link: Link) -> None:
     kind = world.kind_of(batch.stream)
     back = link.state is LinkState.GONE
     if back:
         link, record = _restored(batch, link, record)
     if batch.stream.back:
-        link = without_blanks(link, item.change.fields, batch.stream.back)
+        link = without_blanks(link, change.fields, batch.stream.back)
     outcome = see(
         record,
         link,
-        item.change,
+        change,
         batch.stream.map,
         kind.book,
         refs=batch.refs,
         event=batch.event,
-        alien=aliens(kind, batch.stream, record, link, item.change.fields),
+        alien=aliens(kind, batch.stream, record, link, change.fields),
     )
     batch.applied += 1
     if record.deleted and outcome.changed:

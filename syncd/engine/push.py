@@ -249,7 +249,8 @@ class Pusher:
         for todo in clean:
             if todo.link is not None and todo.link.remote_id in shown:
                 version = shown[todo.link.remote_id].change.remote_version
-                todo.link = replace(todo.link, remote_version=version)
+                if version != todo.link.remote_version:
+                    todo.link = replace(todo.link, remote_version=version)
         return clean
 
     async def _take_in(self, moved: list[Todo], items: Sequence[Incoming], evidence: int) -> None:
@@ -365,7 +366,4 @@ def _moved(link: Link, shown: Incoming | None) -> bool:
     """Whether a guard read differs from what we know; a record that the read left out counts as moved."""
     if shown is None or shown.change.op is not Op.UPSERT:
         return True
-    return any(link.shadow.get(name, _NOTHING) != value for name, value in shown.fields.items())
-
-
-_NOTHING = object()
+    return not shown.fields.items() <= link.shadow.items()

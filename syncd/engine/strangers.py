@@ -85,12 +85,13 @@ def _free(batch: Batch, key: str) -> set[int]:
 
 def _join(world: World, batch: Batch, item: Incoming, record: Record) -> None:
     """Link a remote record to a record of ours: the first link, with no base."""
-    kind, stream, change = world.kind_of(batch.stream), batch.stream, item.change
+    kind, stream = world.kind_of(batch.stream), batch.stream
     batch.linked_here.add(record.record_id)
-    plain = replace(change, fields=item.fields, evidence=item.evidence)
     link = _empty(batch, item, record.record_id)
     alien = aliens(kind, stream, record, link, item.fields)
-    outcome = see(record, link, plain, stream.map, kind.book, refs=batch.refs, event=batch.event, alien=alien)
+    outcome = see(
+        record, link, item.seen(), stream.map, kind.book, refs=batch.refs, event=batch.event, alien=alien
+    )
     batch.applied += 1
     batch.take(outcome)
     decide.notes(batch, item, outcome.unreadable, record.record_id)

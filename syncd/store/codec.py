@@ -29,8 +29,10 @@ def shadow_bytes(values: Mapping[str, Value], layout: Sequence[str]) -> bytes:
 
 def shadow_dict(raw: bytes, layout: Sequence[str]) -> dict[str, Value]:
     """The stored shadow by field name, without what was never reported or is `FORGOTTEN` in the layout."""
-    pairs = zip(layout, orjson.loads(raw), strict=True)
-    found = {name: value for name, value in pairs if value != ABSENT}
+    values = orjson.loads(raw)
+    found = dict(zip(layout, values, strict=True))
+    if ABSENT in values:
+        found = {name: value for name, value in found.items() if value != ABSENT}
     found.pop(FORGOTTEN, None)
     return found
 
@@ -52,7 +54,11 @@ def still_known(layout: Mapping[str, str | None], meanings: Mapping[str, str]) -
 def stamps_bytes(record: Record) -> bytes:
     """[version, system, time, event, {field: the same four}, {field: {element: [version, system]}}]."""
     base = record.stamps.base
-    own = {n: (s.version, s.system, s.time, s.event) for n, s in record.stamps.own.items() if s != base}
+    own = {
+        n: (s.version, s.system, s.time, s.event)
+        for n, s in record.stamps.own.items()
+        if s.version != base.version or s != base
+    }
     body: list[Any] = [base.version, base.system, base.time, base.event]
     if own or record.elements:
         body.append(own)
