@@ -22,6 +22,14 @@ ASKED = "birthday"
 """The field whose clashes the examples leave to a person."""
 
 
+def write_example(name: str, folder: Path, store: str) -> None:
+    """An example as it is, but for where the store is, how often is polled, and a free port."""
+    text = (EXAMPLES / name).read_text()
+    assert text.count("store: embedded\n") == 1
+    text = re.sub(r"\bpoll: \d+s", "poll: 500ms", text.replace("store: embedded\n", f"store: {store}\n"))
+    (folder / "syncd.yaml").write_text(text + "service: {listen: 127.0.0.1:0}\n")
+
+
 @dataclass
 class Beside:
     """`far` is the server's side, `office` that of the table; `made` are the edits so far, `one_sided`
@@ -40,11 +48,8 @@ class Beside:
     async def by(
         cls, example: str, folder: Path, far: Side, env: Mapping[str, str], store: str, office: str
     ) -> AsyncIterator[Beside]:
-        """By an example as it is, but for where the store is, how often is polled, and a free port."""
-        text = (EXAMPLES / example).read_text()
-        assert text.count("store: embedded\n") == 1
-        text = re.sub(r"\bpoll: \d+s", "poll: 500ms", text.replace("store: embedded\n", f"store: {store}\n"))
-        (folder / "syncd.yaml").write_text(text + "service: {listen: 127.0.0.1:0}\n")
+        """By an example."""
+        write_example(example, folder, store)
         tables = (*QUIET, "streams", "pages", "commands")
         async with Office.made(office) as near, Watch.on(store, *tables) as watch:
             yield cls(folder, {**env, "OFFICE_URL": office}, {"far": far, "office": near}, watch)

@@ -55,25 +55,25 @@ format = %(message)s
 @asynccontextmanager
 async def kinto(folder: Path) -> AsyncIterator[str]:
     """Kinto with its memory in memory, by its URL; people may make accounts."""
-    home = await asyncio.to_thread(_installed, "kinto", KINTO, _pip)
+    home = await asyncio.to_thread(installed, "kinto", KINTO, pip)
     (folder / "kinto.ini").write_text(KINTO_INI)
     command = [home / "bin" / "python", "-m", "pyramid.scripts.pserve", folder / "kinto.ini"]
-    async with _running(command, folder / "kinto.log", "Serving on ") as line:
+    async with serving(command, folder / "kinto.log", "Serving on ") as line:
         yield line.split("Serving on ")[1].strip() + "/v1"
 
 
 @asynccontextmanager
 async def json_server(folder: Path, data: Path) -> AsyncIterator[str]:
     """json-server on a file, by its URL; `json-server.log` in the folder names every request."""
-    home = await asyncio.to_thread(_installed, "json-server", JSON_SERVER, _npm)
+    home = await asyncio.to_thread(installed, "json-server", JSON_SERVER, _npm)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     command = [home / "node_modules" / ".bin" / "json-server", "--host", "127.0.0.1", "--port", port, data]
-    async with _running(command, folder / "json-server.log", "Type s + enter"):
+    async with serving(command, folder / "json-server.log", "Type s + enter"):
         yield f"http://127.0.0.1:{port}"
 
 
-def _installed(name: str, wanted: Sequence[str], install: Callable[[Path, Sequence[str]], None]) -> Path:
+def installed(name: str, wanted: Sequence[str], install: Callable[[Path, Sequence[str]], None]) -> Path:
     """The folder where it is, installed by the first who asks; skips the test where it cannot be had."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "syncd-tests"
     home = cache / name
@@ -102,22 +102,22 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def _pip(home: Path, wanted: Sequence[str]) -> None:
-    _run(sys.executable, "-m", "venv", str(home))
-    _run(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", *wanted)
+def pip(home: Path, wanted: Sequence[str]) -> None:
+    run(sys.executable, "-m", "venv", str(home))
+    run(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", *wanted)
 
 
 def _npm(home: Path, wanted: Sequence[str]) -> None:
     home.mkdir()
-    _run("npm", "install", "--prefix", str(home), "--no-audit", "--no-fund", *wanted)
+    run("npm", "install", "--prefix", str(home), "--no-audit", "--no-fund", *wanted)
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALLING)
 
 
 @asynccontextmanager
-async def _running(command: Sequence[object], log: Path, ready: str) -> AsyncIterator[str]:
+async def serving(command: Sequence[object], log: Path, ready: str) -> AsyncIterator[str]:
     """A server for the length of the block; gives the line by which it says that it serves."""
     process = await asyncio.create_subprocess_exec(
         *map(str, command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
