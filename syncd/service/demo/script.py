@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from syncd.service.demo.clashes import clash_by_rule, clash_to_ask
 from syncd.service.demo.config import configuration
 from syncd.service.demo.databases import Databases, databases
 from syncd.service.demo.folder import make_room
@@ -102,18 +103,18 @@ async def _tell(story: Story, seconds: float) -> None:
         "Three people edit one field before any has seen the others. The file says: phones, prefer the crm.\n"
         "The values that lost are kept, and syncd can say why.",
     )
-    await story.clash_by_rule()
+    await clash_by_rule(story)
     view.chapter(
         "A clash that no rule may decide",
         "The file says: job titles, ask. Until a person decides, neither value is written over the other.",
     )
-    await story.clash_to_ask()
+    await clash_to_ask(story)
     view.chapter(
         "A power cut",
         "The daemon is killed with signal 9 in the middle of a burst of edits, and people go on working.\n"
         "It must find out by itself what it had written and what it had not.",
     )
-    await story.kill(min(5.0, max(1.5, seconds / 6)))
+    await story.kill(min(4.0, max(1.5, seconds / 6)))
     view.chapter(
         "Is everything in sync?",
         "Every row of all systems is read again and compared with what syncd believes. What differs must\n"

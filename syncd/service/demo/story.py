@@ -10,14 +10,13 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from random import Random
 
 from rich.markup import escape
 
-from syncd.service.demo.edits import MAILS, PHONES, Crowd, phone
+from syncd.service.demo.edits import MAILS, Crowd
 from syncd.service.demo.process import Daemon
 from syncd.service.demo.sides import Sides
-from syncd.service.demo.systems import KINDS, SYSTEMS, Copies, Systems
+from syncd.service.demo.systems import KINDS, SYSTEMS, Systems
 from syncd.service.demo.view import View, counters, middle
 from syncd.service.demo.watch import Linked, State, Watch
 
@@ -49,7 +48,6 @@ class Story:
     seed: int
     crowd: Crowd | None = None
     failures: list[str] = field(default_factory=list)
-    _shown: int = 0
 
     # -- waiting --------------------------------------------------------------------------------------------
 
@@ -142,7 +140,7 @@ class Story:
 
     async def edits(self, seconds: float) -> None:
         """People work on both sides."""
-        crowd = self._crowd()
+        crowd = self.people()
         await self._watched(f"people at work for {seconds:.0f} s", crowd.work(seconds, rate=EDITS_A_SECOND))
         for system, how in HEARD.items():
             mine = [e.latency for e in crowd.edits if e.system == system and e.latency is not None]
@@ -157,7 +155,7 @@ class Story:
 
     async def _watched(self, title: str, work: Awaitable[None], note: str = "") -> None:
         """Show edits while `work` makes them, and until the last one has arrived."""
-        crowd, before = self._crowd(), len(self._crowd().edits)
+        crowd, before = self.people(), len(self.people().edits)
         looking = asyncio.create_task(crowd.keep_looking())
         working = asyncio.ensure_future(work)
         try:
@@ -183,69 +181,9 @@ class Story:
         lost = [edit for edit in crowd.edits[before:] if edit.arrived is None]
         self.failures += [f"edit {e.number} never arrived: {e.system}, {e.said}" for e in lost]
 
-    async def clash_by_rule(self) -> None:
-        """All three edit one phone at the same moment; the rule says whose stands."""
-        copies = self._crowd().take("contact")
-        random = Random(self.seed + 3)
-        said = {system: phone(random) for system in SYSTEMS}
-        columns = dict(zip(SYSTEMS, PHONES, strict=True))
-        await self._clash(copies, columns, said)
-        await self.until("the clash", lambda: self._agree(copies, columns, said["crm"]))
-        await self.until("its entry", lambda: self._in_state(copies, "phone", "decided"))
-        await self.until("the rest", self.quiet)
-        code, printed = await self.daemon.run("explain", "contact", f"crm:{copies['crm']}", "phone")
-        self.view.command(f"syncd explain contact crm:{copies['crm']} phone", printed)
-        self.view.say(f"  Now all three hold {said['crm']}.")
-        if code:
-            self.failures.append(f"`syncd explain` ended with {code}")
-
-    async def clash_to_ask(self) -> None:
-        """Both edit one job title; the rule says `ask`, so a person decides, by a command."""
-        copies = self._crowd().take("contact")
-        columns = {"crm": "title", "erp": "job"}
-        await self._clash(copies, columns, {"crm": "Managing Director", "erp": "Head of Purchasing"})
-        await self.until("the conflict", lambda: self._in_state(copies, "title", "open"))
-        found = await self.watch.conflict("contact", copies["crm"], "title")
-        assert found is not None
-        code, said = await self.daemon.run("conflicts", "--kind", "contact")
-        self.view.command("syncd conflicts", said)
-        systems = [candidate["system"] for candidate in found["candidates"]]
-        words = ("conflicts", "decide", str(found["conflict"]), "--candidate", str(systems.index("erp")))
-        code, said = await self.daemon.run(*words)
-        self.view.command(f"syncd {' '.join(words)}", said)
-        if code:
-            self.failures.append(f"`syncd conflicts decide` ended with {code}")
-        await self.until("the decision", lambda: self._agree(copies, columns, "Head of Purchasing"))
-        await self.until("the rest", self.quiet)
-        self.view.say("  Now both hold Head of Purchasing.")
-
-    async def _clash(self, copies: Copies, columns: dict[str, str], said: dict[str, str]) -> None:
-        """People press save at once: each commits before syncd has seen the others."""
-        told = "; ".join(f"{system} sets {columns[system]} to {value}" for system, value in said.items())
-        self.view.say(f"  At the same moment {told}.")
-        tables = KINDS["contact"]
-        await asyncio.gather(
-            *(
-                self.systems.update(system, tables[system], copies[system], {columns[system]: value})
-                for system, value in said.items()
-            )
-        )
-
-    async def _in_state(self, copies: Copies, name: str, state: str) -> bool:
-        found = await self.watch.conflict("contact", copies["crm"], name)
-        return found is not None and found["state"] == state
-
-    async def _agree(self, copies: Copies, columns: dict[str, str], wanted: str) -> bool:
-        tables = KINDS["contact"]
-        values = [
-            await self.systems.value(system, tables[system], copies[system], column)
-            for system, column in columns.items()
-        ]
-        return values == [wanted] * len(values)
-
     async def kill(self, seconds: float) -> None:
         """kill -9 in the middle of a burst; people go on working while nothing runs."""
-        crowd = self._crowd()
+        crowd = self.people()
         before = len(crowd.edits)
 
         async def burst() -> None:
@@ -295,7 +233,8 @@ class Story:
         self.view.command("syncd reconcile", said)
         return code
 
-    def _crowd(self) -> Crowd:
+    def people(self) -> Crowd:
+        """Who edits, once there is something to edit."""
         assert self.crowd is not None
         return self.crowd
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +35,21 @@ class Systems:
         if system == "marketing":
             await self.marketing.update(table, id, values)
             return
-        sets = ", ".join(f"{name} = ${n}" for n, name in enumerate(values, 2))
-        sql = f"update {table} set {sets} where {IDS[table]} = $1"
-        await self.databases.side(system).execute(sql, id, *values.values())
+        await self.databases.side(system).execute(*_update(table, id, values))
+
+    async def at_once(self, edits: Sequence[tuple[str, str, Any, Mapping[str, Any]]]) -> None:
+        """Edits, as `update` takes them, that are committed at the same moment."""
+        async with AsyncExitStack() as stack:
+            commits: list[Awaitable[Any]] = []
+            for system, table, id, values in edits:
+                if system == "marketing":
+                    commits.append(self.marketing.update(table, id, values))
+                    continue
+                con = await stack.enter_async_context(self.databases.side(system).acquire())
+                await con.execute("begin")
+                await con.execute(*_update(table, id, values))
+                commits.append(con.execute("commit"))
+            await asyncio.gather(*commits)
 
     async def insert(self, system: str, table: str, values: Mapping[str, Any]) -> None:
         """A new row."""
@@ -85,3 +99,9 @@ class Systems:
 def id_of(table: str) -> str:
     """The column of the id."""
     return IDS.get(table, "id")
+
+
+def _update(table: str, id: Any, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The statement and its arguments."""
+    sets = ", ".join(f"{name} = ${n}" for n, name in enumerate(values, 2))
+    return (f"update {table} set {sets} where {IDS[table]} = $1", id, *values.values())
