@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import astuple
 from pathlib import Path
 
 from syncd.core.clock import SystemClock
@@ -36,7 +35,7 @@ class Running:
     def __init__(self, daemon: Daemon, task: asyncio.Task[None], hooks: str, server: int, view: View) -> None:
         self.daemon, self.hooks, self.server, self.view = daemon, hooks, server, view
         self._task = task
-        self._seen: tuple[object, ...] = ()
+        self._seen: list[tuple[int, ...]] = []
         self.moved = time.monotonic()
 
     @property
@@ -100,7 +99,7 @@ class Running:
     def _watch(self) -> None:
         """Whether anything moved; the screen may tell of it."""
         counters = self.world.counters if self.daemon.world is not None else {}
-        seen = tuple(astuple(one) for one in counters.values())
+        seen = [(one.read, one.applied, one.held, one.pushed, one.calls) for one in counters.values()]
         now = time.monotonic()
         if seen != self._seen:
             self._seen, self.moved = seen, now

@@ -16,6 +16,8 @@ EVERY = 0.004
 """CPU seconds between two looks."""
 SHOWN = 45
 EVERYWHERE = 0.95
+ROOT = Path(__file__).parents[3]
+OURS = tuple(f"{ROOT / package}/" for package in ("syncd", "connectors", "conflict"))
 
 Place = tuple[str, int, str]
 """File, line and function."""
@@ -23,10 +25,10 @@ Place = tuple[str, int, str]
 
 @dataclass(slots=True)
 class Samples:
-    """Looks by place, of the innermost frame and of all; `looks` in all."""
+    """Looks by function, of the innermost frame and of all; by line, of the innermost one of ours."""
 
     looks: int = 0
-    own: Counter[Place] = field(default_factory=Counter)
+    lines: Counter[Place] = field(default_factory=Counter)
     functions: Counter[CodeType] = field(default_factory=Counter)
     within: Counter[CodeType] = field(default_factory=Counter)
 
@@ -53,12 +55,15 @@ class Sampler:
         now = self._now
         now.looks += 1
         if frame is not None:
-            code = frame.f_code
-            now.own[code.co_filename, frame.f_lineno, code.co_qualname] += 1
-            now.functions[code] += 1
+            now.functions[frame.f_code] += 1
         seen: set[CodeType] = set()
+        ours = False
         while frame is not None:
-            seen.add(frame.f_code)
+            code = frame.f_code
+            if not ours and code.co_filename.startswith(OURS):
+                ours = True
+                now.lines[code.co_filename, frame.f_lineno, code.co_qualname] += 1
+            seen.add(code)
             frame = frame.f_back
         now.within.update(seen)
 
@@ -75,7 +80,9 @@ class Sampler:
         tables = {
             "in the function itself": _named(samples.functions),
             "in the function and all that it calls": _named(self._below(samples)),
-            "on the line itself": Counter({_line(place): n for place, n in samples.own.items()}),
+            "on the line of syncd's, what it calls elsewhere included": Counter(
+                {_line(place): count for place, count in samples.lines.items()}
+            ),
         }
         for title, counts in tables.items():
             lines.append(f"  µs a record {title}")
