@@ -12,6 +12,7 @@ from connectors.rest.options import ObjectWords
 from connectors.rest.paths import MISSING, Get, getter, place, steps
 from connectors.rest.values import readers, writers
 from syncd.core.errors import RetryLater
+from syncd.core.fieldmap import several
 from syncd.core.nouns import Change, Fields, Op
 
 Pick = Callable[[dict[str, Any]], dict[str, Any]]
@@ -124,8 +125,13 @@ def _picker(names: tuple[str, ...], converters: Mapping[str, Callable[[Any], Any
     flat = tuple(name for name in names if len(steps(name)) == 1)
     deep = [(name, getter(name)) for name in names if len(steps(name)) > 1]
 
+    take = several(flat)
+
     def pick(item: dict[str, Any]) -> dict[str, Any]:
-        return {name: item[name] for name in flat if name in item}
+        try:
+            return dict(zip(flat, take(item), strict=True))
+        except KeyError:
+            return {name: item[name] for name in flat if name in item}
 
     def pick_null(item: dict[str, Any]) -> dict[str, Any]:
         get = item.get

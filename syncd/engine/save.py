@@ -25,7 +25,8 @@ async def save(tx: Tx, world: World, batch: Batch) -> None:
     """Write everything that a batch decided."""
     moved = {known.record_id for known in batch.known.values() if known.link is not None}
     changed = {record for record, _ in batch.changes} | batch.new_records
-    world.touch(tx, moved | changed, [batch.records[record] for record in changed])
+    behind = {record for _, record in batch.behind}
+    world.touch(tx, moved | changed, [batch.records[record] for record in changed & behind])
     await _save_records(tx, world, batch)
     links = [known.link for known in batch.known.values() if known.link is not None]
     await insert_links(tx, batch.stream.names, (x for x in links if x.remote_id in batch.new_links))

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from conflict.deletes import Against, Policy
@@ -26,7 +26,7 @@ from syncd.store.rows import LinkNames
 from syncd.store.sends import Send
 from syncd.store.store import Store, Tx
 
-FRESH = 2_000
+FRESH = 5_000
 """How many records are kept as they were last written, so that a push need not load them again."""
 KEPT = 7
 """How many earlier writes to one link are remembered."""
@@ -251,16 +251,16 @@ class World:
         """Records whose row or links this transaction writes: what was planned on their old state is void.
 
         The number is taken after the commit: a plan that was loaded before it has a lower one. `fresh`
-        are those of them that are known as they are written now; a push needs them next.
+        are those of them that are known as they are written now, and are behind somewhere: a push needs
+        them next.
         """
         tx.after_commit(lambda: self._touched(list(records), self.store.seq(), fresh))
 
     def _touched(self, records: list[int], seq: int, fresh: Iterable[Record]) -> None:
         for record in records:
             self.fresh.pop(record, None)
-        if len(self.fresh) > FRESH:
-            self.fresh.clear()
-        self.fresh.update((record.record_id, record) for record in fresh)
+        room = max(0, FRESH - len(self.fresh))  # the oldest stay: they are pushed first
+        self.fresh.update((record.record_id, record) for record in islice(fresh, room))
         if len(self.touched) > RECENT:
             oldest = min(self.planning.values(), default=seq)
             self.touched = {record: at for record, at in self.touched.items() if at >= oldest}

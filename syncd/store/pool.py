@@ -116,13 +116,10 @@ async def _keep(_: Any) -> None:
     """asyncpg's reset costs a round trip per release; transactions here end themselves, and set nothing."""
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
 async def _json_as_bytes(con: Any) -> None:
-    # binary, because COPY takes no text codec; bytes, because orjson makes them and shadows compare them
-    await con.set_type_codec("json", schema="pg_catalog", format="binary", encoder=_same, decoder=_same)
+    # bytes, because orjson makes them and shadows compare them; asyncpg's own codec for bytea, because a
+    # function in Python would be called for each of a dozen values of every record
+    await con.set_builtin_type_codec("json", schema="pg_catalog", codec_name="bytea", format="binary")
 
 
 async def _json_decoded(con: Any) -> None:
