@@ -99,7 +99,9 @@ class Running:
     def _watch(self) -> None:
         """Whether anything moved; the screen may tell of it."""
         counters = self.world.counters if self.daemon.world is not None else {}
-        seen = [(one.read, one.applied, one.held, one.pushed, one.calls) for one in counters.values()]
+        seen: list[tuple[int, ...]] = [
+            (one.read, one.applied, one.held, one.pushed, one.calls) for one in counters.values()
+        ]
         now = time.monotonic()
         if seen != self._seen:
             self._seen, self.moved = seen, now
