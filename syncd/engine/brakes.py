@@ -13,7 +13,7 @@ from syncd.store import queues
 from syncd.store.store import Tx
 
 if TYPE_CHECKING:
-    from syncd.engine.push import Todo
+    from syncd.engine.owed import Todo
 
 _USED = "select coalesce(sum(n), 0) from brake_use where stream = $1 and op = $2 and minute > $3"
 _COUNT = """

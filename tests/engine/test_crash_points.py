@@ -68,12 +68,12 @@ async def sql_lab(
 async def test_every_commit_and_write_to_tables(sql_lab: MakeLab, first: int) -> None:
     died = await walk(await sql_lab("triggers"), first=first, step=2)
     assert len(died) > 30
-    assert set(died) <= {"after commit", "after Pusher._send of crm", "after Pusher._send of erp"}
+    assert set(died) <= {"after commit", "after Sender.send of crm", "after Sender.send of erp"}
 
 
 async def test_before_every_commit_and_around_every_read(sql_lab: MakeLab) -> None:
     died = await walk(await sql_lab("triggers"), step=7, telling=False)
-    assert {"before commit", "before Pusher._send of erp", "after Intake._paced of crm"} <= set(died)
+    assert {"before commit", "before Sender.send of erp", "after Intake._paced of crm"} <= set(died)
 
 
 async def test_a_second_death_while_recovering(sql_lab: MakeLab) -> None:

@@ -86,5 +86,5 @@ class _PointedKeeper(Gatekeeper):
         what = make.__qualname__.partition(".<locals>")[0]
         self._points.reach(f"before {what} of {self.system}")
         answer = await super().call(make)
-        self._points.reach(f"after {what} of {self.system}", tells=what.endswith("_send"))
+        self._points.reach(f"after {what} of {self.system}", tells=what.endswith(".send"))
         return answer
