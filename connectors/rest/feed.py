@@ -84,7 +84,7 @@ async def read_all(feed: Feed, state: State) -> AsyncIterator[Page]:
         leaf = await listing.page({"since": first})
     while True:
         digest = blake2b(leaf.reply.answer.body, digest_size=8).hexdigest()
-        same = len(new) < len(old) and old[len(new)] == digest
+        same = not listing.thin and len(new) < len(old) and old[len(new)] == digest
         new.append(digest)
         kept = new[:HASHED]
         if leaf.more:

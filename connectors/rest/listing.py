@@ -9,9 +9,13 @@ from typing import Any
 from connectors.http import HttpClient, Step
 from connectors.rest.call import Call, Reply
 from connectors.rest.judge import Verdict
+from connectors.rest.options import ListWords
 from connectors.rest.paging import Pager
 from connectors.rest.shape import Shape
 from syncd.core.errors import CursorLost, NeedsOperator, RetryLater
+
+WHOLE = (Step.GONE, Step.REJECTED, Step.HIDDEN)
+"""Answers by which a call for several ids may mean one of them."""
 
 
 class PageRefused(NeedsOperator):
@@ -36,6 +40,12 @@ class Listing:
     call: Call
     pager: Pager
 
+    @property
+    def thin(self) -> bool:
+        """Whether it lists ids alone."""
+        words = getattr(self.shape.words.calls, self.call.name)
+        return isinstance(words, ListWords) and words.ids
+
     async def page(self, values: Mapping[str, Any]) -> Leaf:
         """The next page. Raises `NeedsOperator`, `RetryLater` or `CursorLost`."""
         filled = {**values, **self.pager.values()}
@@ -45,11 +55,16 @@ class Listing:
         items = items_of(self.shape, reply)
         path = request.path + (f"?{request.query}" if request.query else "")
         more = self.pager.advance(reply, path, items, self._last_id(items))
+        if self.thin:
+            ids = [self.shape.record.id_text(item) for item in items]
+            items = await records_of(self.client, self.shape, ids)
         return Leaf(reply, items, more)
 
     def _last_id(self, items: list[Any]) -> Any:
         record = self.shape.record
-        return record.id_at(record.item(items[-1])) if items else None
+        if self.thin or not items:
+            return items[-1] if items else None
+        return record.id_at(record.item(items[-1]))
 
 
 def items_of(shape: Shape, reply: Reply) -> list[Any]:
@@ -65,6 +80,21 @@ def items_of(shape: Shape, reply: Reply) -> list[Any]:
     if found == {} or reply.answer.status == 204:
         return []
     raise RetryLater(f"{reply.call.what}: the answer has no list where `at` points")
+
+
+async def records_of(client: HttpClient, shape: Shape, ids: list[str]) -> list[Any]:
+    """Those that are there, as they are sent. Where one missing id fails the whole call, halves are asked."""
+    if not ids:
+        return []
+    call = shape.call("get_many")
+    reply = await shape.ask(client, call, {"ids": [shape.id_value(i) for i in ids]})
+    if reply.verdict is None or reply.verdict.step not in WHOLE:
+        return items_of(shape, reply)
+    if len(ids) == 1:
+        return []
+    middle = len(ids) // 2
+    first = await records_of(client, shape, ids[:middle])
+    return first + await records_of(client, shape, ids[middle:])
 
 
 def refused(shape: Shape, call: Call, verdict: Verdict) -> list[Any]:

@@ -8,15 +8,13 @@ from typing import Any, TypeVar
 
 from connectors.http import HttpClient, Step
 from connectors.rest.call import Reply
-from connectors.rest.listing import items_of, refused
+from connectors.rest.listing import items_of, records_of, refused
 from connectors.rest.shape import Shape, header_version
 from syncd.core.errors import NeedsOperator
 from syncd.core.nouns import Change, Op
 
 T = TypeVar("T")
 R = TypeVar("R")
-WHOLE = (Step.GONE, Step.REJECTED, Step.HIDDEN)
-"""Answers by which a call for several ids may mean one of them."""
 
 
 async def together(ask: Callable[[T], Awaitable[R]], items: Iterable[T]) -> list[R]:
@@ -55,16 +53,9 @@ class Lookup:
         return [found[i] for i in wanted if i in found]
 
     async def _many(self, ids: list[str]) -> dict[str, Change]:
-        """Those that are there. Where one missing id fails the whole call, halves are asked."""
-        call = self.shape.call("get_many")
-        reply = await self.shape.ask(self.client, call, {"ids": [self.shape.id_value(i) for i in ids]})
-        if reply.verdict is not None and reply.verdict.step in WHOLE:
-            if len(ids) == 1:
-                return {}
-            middle = len(ids) // 2
-            return await self._many(ids[:middle]) | await self._many(ids[middle:])
+        """Those that are there."""
         asked = set(ids)
-        changes = self.shape.record.changes(items_of(self.shape, reply))
+        changes = self.shape.record.changes(await records_of(self.client, self.shape, ids))
         return {c.remote_id: c for c in changes if c.remote_id in asked}
 
     async def _one(self, remote_id: str) -> Change | None:

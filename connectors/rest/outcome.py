@@ -99,6 +99,8 @@ def accepted(shape: Shape, job: Job, found: Any, headers: Mapping[str, str]) -> 
     if isinstance(found, list) and len(found) == 1:
         found = found[0]
     item = shape.record.mapping(found) if type(found) is dict else None
+    if item is not None and push.remote_id is not None and _of_another(shape, item, push.remote_id):
+        item = found = None
     header = header_version(shape.words, headers) if headers else None
     if item is not None:
         record = shape.record
@@ -110,6 +112,11 @@ def accepted(shape: Shape, job: Job, found: Any, headers: Mapping[str, str]) -> 
     if not remote_id:
         return Uncertain(push.push_id, "the server did not tell the new record's id")
     return Accepted(push.push_id, remote_id, header)
+
+
+def _of_another(shape: Shape, item: dict[str, Any], remote_id: str) -> bool:
+    """An update answered with another id: an envelope's own (JSON-RPC has one). It says nothing of ours."""
+    return shape.record.id_text(shape.record.id_at(item)) != remote_id
 
 
 def _told_id(shape: Shape, job: Job, found: Any, headers: Mapping[str, str]) -> str | None:

@@ -48,6 +48,12 @@ class CallWords(RequestWords):
     at: str = Field(default="", description="Where the records are in the answer; absent: it is them.")
 
 
+class ListWords(CallWords):
+    """A call that lists records."""
+
+    ids: bool = Field(default=False, description="It lists ids alone; the records are read by `get_many`.")
+
+
 class WriteWords(CallWords):
     """A call that writes one record."""
 
@@ -104,8 +110,8 @@ class PagingWords(Words):
 class Calls(Words):
     """The operations of an object; what is absent, the API cannot do."""
 
-    list: CallWords | None = Field(default=None, description="All records.")
-    changes: CallWords | None = Field(
+    list: ListWords | None = Field(default=None, description="All records.")
+    changes: ListWords | None = Field(
         default=None, description="What changed since `{since}`; absent: `list`, if that has `{since}`."
     )
     deleted: CallWords | None = Field(default=None, description="Ids deleted since `{since}`.")
