@@ -124,8 +124,8 @@ class Engine:
     def _stream_loops(self, stream: Stream) -> list[Loop]:
         world, keeper = self.world, self.keepers[stream.system]
         label = f"{stream.system}.{stream.kind}"
-        inbox = Inbox(world, stream, keeper)
         system, linger = stream.system, self._settings.systems[stream.system].linger
+        inbox = Inbox(world, stream, keeper, lingers=linger > 0)
         bell = self._bell(world.bells.inbox[stream.id], linger)
         loops = [Loop(f"inbox {label}", inbox.work, bell, system)]
         if stream.reads:

@@ -39,18 +39,21 @@ class Wanted:
 class Inbox:
     """Works off one stream's inbox."""
 
-    def __init__(self, world: World, stream: Stream, keeper: Gatekeeper) -> None:
-        self.world, self.stream, self.keeper = world, stream, keeper
+    def __init__(self, world: World, stream: Stream, keeper: Gatekeeper, *, lingers: bool = False) -> None:
+        self.world, self.stream, self.keeper, self.lingers = world, stream, keeper, lingers
 
     async def work(self) -> int:
-        """Apply what need not wait any longer; returns the number of rows worked off."""
+        """Apply what need not wait any longer; returns the number of rows worked off.
+
+        What comes meanwhile is worked off as well, unless this lingers: then it has rung for a next time.
+        """
         total = 0
         while rows := await self._ready():
             changes = [row for row in rows if row["change"] is not None]
-            if changes:
-                total += await self._apply_waiting(changes)
-            else:
-                total += await self._read_again(rows)
+            done = await (self._apply_waiting(changes) if changes else self._read_again(rows))
+            total += done
+            if self.lingers and done >= len(rows):
+                break
         return total
 
     async def _ready(self) -> list[Any]:

@@ -193,3 +193,25 @@ async def test_there_is_a_bound(case: Case, monkeypatch: pytest.MonkeyPatch) -> 
     await case.tell(case.crm, "3")
     with pytest.raises(RetryLater):
         Hints(lambda: None).streams("crm", "people")
+
+
+@pytest.mark.parametrize(("lingers", "reads"), [(False, 2), (True, 1)])
+async def test_what_comes_during_a_read_that_lingered_waits_for_the_next_one(
+    case: Case, lingers: bool, reads: int
+) -> None:
+    one, other = only(case.crm), case.crm.create("people", {"email": "bob@x.org"})
+    inbox = case.rig.inboxes[case.stream("crm").id]
+    inbox.lingers = lingers
+    told = asyncio.Event()
+
+    async def tell_more(point: str, *_: object) -> None:
+        if point == "read.answer" and not told.is_set():
+            told.set()
+            await case.tell(case.crm, other)
+
+    case.crm.faults.hook = tell_more
+    await case.tell(case.crm, one)
+    assert await case.work("crm") == reads
+    assert told.is_set()
+    assert len(await case.waiting()) == 2 - reads
+    assert case.rig.world.bells.inbox[case.stream("crm").id].is_set(), "it rang for the next time"
