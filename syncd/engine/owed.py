@@ -10,7 +10,6 @@ from syncd.core.fieldmap import Refs
 from syncd.core.nouns import LinkState, Push, PushOp
 from syncd.core.state import Link, Record
 from syncd.engine.load import load_targets
-from syncd.engine.lost import CODE
 from syncd.engine.world import Stream, World
 from syncd.store import queues
 from syncd.store.rows import load_links, load_records

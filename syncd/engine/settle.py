@@ -34,7 +34,7 @@ from syncd.store.sends import Send, close_send
 from syncd.store.store import Tx
 
 if TYPE_CHECKING:
-    from syncd.engine.push import Todo
+    from syncd.engine.owed import Todo
 
 TRIES_BEFORE_PARKING = 5
 _REMOVES = (PushOp.DELETE, PushOp.ARCHIVE)
