@@ -35,13 +35,18 @@ def at_from(text: Any) -> datetime | None:
 
 @dataclass(slots=True)
 class Window:
-    """`high` is the newest stamp, `date` the server's clock then; `marks` what was told near the end."""
+    """`high` is the newest stamp, `date` the server's clock then; `marks` what was told near the end.
+
+    A walk that does not come in the order of changes is passed by what moves behind it: unless it is
+    `ordered`, stamps later than its begin do not raise `high`.
+    """
 
     margin: timedelta
     high: datetime | None = None
     date: datetime | None = None
     marks: Marks = field(default_factory=dict)
     trusts_version: bool = False
+    ordered: bool = True
 
     def since(self) -> datetime | None:
         """Where the next poll begins; None for the beginning of time."""
@@ -82,7 +87,7 @@ class Window:
         if top is None:
             return
         if self.date is not None:
-            top = min(top, self.date + AHEAD)
+            top = min(top, self.date + AHEAD if self.ordered else self.date)
         self.high = top if self.high is None else max(self.high, top)
 
     def _mark(self, change: Change) -> str:

@@ -61,6 +61,7 @@ class Poll:
             self.listing = self._listing(None)
             leaf = await self.listing.page(self._values())
         self.window.marks = {}
+        self.window.ordered = self._ordered()
         self._began(leaf)
         told = False
         while True:
@@ -84,6 +85,11 @@ class Poll:
                 at_from(self.walk.get("date")),
             )
 
+    def _ordered(self) -> bool:
+        """Whether this walk asks for changes and comes by time: what moves meanwhile is met at its end."""
+        comes = self.shape.words.feed.ordered or self.shape.words.paging.by == "keyset"
+        return comes and "since" in self.listing.call.names
+
     def _values(self) -> State:
         """The placeholders, but for the page."""
         return {"since": self.shape.words.feed.first if self.at is None else self.form.write(self.at)}
@@ -93,8 +99,8 @@ class Poll:
 
         Within one stamp the pages go on as they are: ties larger than a page are walked, not asked for ever.
         """
-        by, said = self.shape.words.paging.by, self.shape.words.feed
-        if not leaf.more or by not in (*COUNTED, "keyset") or not (said.ordered or by == "keyset"):
+        by = self.shape.words.paging.by
+        if not leaf.more or by not in (*COUNTED, "keyset") or not self._ordered():
             return leaf.more
         last = self._last(leaf)
         if last is None or (self.at is not None and self.form.write(last) == self.form.write(self.at)):
