@@ -117,8 +117,10 @@ def _line(place: Place) -> str:
 
 def _short(file: str) -> str:
     """A path from its package on."""
-    parts = Path(file).parts
-    for anchor in ("site-packages", "lib", "main"):
-        if anchor in parts:
-            return "/".join(parts[len(parts) - parts[::-1].index(anchor) :])
-    return "/".join(parts[-3:])
+    path = Path(file)
+    if path.is_relative_to(ROOT) and "site-packages" not in path.parts:
+        return str(path.relative_to(ROOT))
+    for anchor in ("site-packages", "lib"):
+        if anchor in path.parts:
+            return "/".join(path.parts[len(path.parts) - path.parts[::-1].index(anchor) :])
+    return file
