@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from conflict.due import Due, due, due_on_create
 from syncd.core.fieldmap import Refs
@@ -42,6 +42,7 @@ class Plan:
     sure: list[int] = field(default_factory=list)
     at: int = 0
     unsayable: list[tuple[int, str, str]] = field(default_factory=list)
+    over: list[tuple[int, str | None]] = field(default_factory=list)
 
 
 class Owed:
@@ -111,6 +112,7 @@ class Owed:
         plan.unsayable += [(record.record_id, name, why) for name, why in found.unsayable]
         if op is None:
             plan.done += outbox
+            plan.over += self._over(record, link, refs)
         else:
             plan.todo.setdefault(op, []).append(Todo(record, link, op, found, outbox, approved))
 
@@ -126,6 +128,13 @@ class Owed:
             return self._delete_op(), Due()
         found = due(record, link, self.stream.due_map, refs)
         return (PushOp.UPDATE if found.fields else None), found
+
+    def _over(self, record: Record, link: Link | None, refs: Refs) -> list[tuple[int, str | None]]:
+        """Refusals that are over, for the copy says what the record says again; its parked fields."""
+        if link is None or not link.refused:
+            return []
+        owes = due(record, replace(link, refused={}), self.stream.due_map, refs).fields.keys()
+        return [] if owes & link.refused.keys() else [(record.record_id, n) for n in (None, *link.refused)]
 
     def _delete_op(self) -> PushOp:
         archives = self.world.kind_of(self.stream).policy.value == "archive" and self.stream.can.archives

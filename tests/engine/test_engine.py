@@ -120,3 +120,17 @@ async def test_refused_row_is_parked_and_the_rest_flows(pair: MakePair) -> None:
     assert await p.one("erp", "select count(*) from firms") == 2
     async with p.rig.world.store.plain() as con:
         assert await con.fetchval("select count(*) from parked") == 0
+
+
+async def test_a_refusal_is_over_when_the_value_is_put_back(pair: MakePair) -> None:
+    p = await pair()
+    await p.crm.execute("insert into company (name, city) values ('Bolt', 'Oslo'), ('Acme', 'Rome')")
+    await p.rig.settle()
+    await p.crm.execute("update company set name = null")
+    await p.rig.settle()
+    async with p.rig.world.store.plain() as con:
+        assert await con.fetchval("select count(*) from parked where code = '23502'") == 2
+        await p.crm.execute("update company set name = 'Bolt' where city = 'Oslo'")
+        await p.rig.settle()
+        assert await con.fetchval("select count(*) from parked") == 1
+    assert await p.one("erp", "select string_agg(title, ',' order by title) from firms") == "Acme,Bolt"
