@@ -91,6 +91,8 @@ class Table:
         """Take on other fields."""
         self.shape = replace(self.shape, fields=fields)
         self.fields = self.shape.all_fields()
+        for row in self.rows.values():  # a field that records did not have when they were made is empty there
+            row.fields.update(dict.fromkeys(self.fields.keys() - row.fields.keys()))
 
     def check_unique(self, remote_id: str, fields: dict[str, Value]) -> None:
         """Raise `Refusal` where another live row has one of these values."""

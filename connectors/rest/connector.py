@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from connectors.base import Capabilities, Delivery, FieldInfo, ObjectInfo, ObjectSpec, Refused, Schema
 from connectors.http import HttpClient
@@ -17,10 +18,10 @@ from connectors.rest.options import RestObjectOptions, RestOptions, merged
 from connectors.rest.shape import Shape, compile_shape
 from connectors.rest.times import read_by_time
 from connectors.rest.tokens import read_by_token
-from connectors.rest.webhooks import Receiver
+from connectors.rest.webhooks import Receiver, telling
 from connectors.rest.writer import Writer
 from syncd.core.errors import NeedsOperator
-from syncd.core.nouns import Change, Cursor, Fields, Op, Page, Push, PushResult
+from syncd.core.nouns import Change, Cursor, Fields, Op, Page, Push, PushOp, PushResult
 
 _READ = {"all": read_all, "token": read_by_token, "time": read_by_time}
 ALONE = 10
@@ -73,10 +74,11 @@ class RestConnector:
             compare_and_set=bool(shapes) and all(s.compares for s in shapes),
             upsert_key=bool(shapes) and all(s.key_is_unique for s in shapes),
             client_ids=bool(shapes) and all(s.words.record.client_ids for s in shapes),
-            archives=any(self._options(n).archive is not None for n in self.specs),
+            archives=any(self._archive(n) is not None for n in self.specs),
             read_lag=max((f.lag for f in feeds), default=0.0),
             find_lag=max((f.find_lag for f in feeds), default=0.0),
             read_batch=self.options.read_batch,
+            delivery_headers=() if self.options.webhooks is None else telling(self.options.webhooks),
             write_batch=self.options.write_batch or (min(sizes) if sizes else ALONE),
         )
 
@@ -128,7 +130,7 @@ class RestConnector:
         if not batch:
             return []
         shape = await self._shape(batch[0].object)
-        archive = self._options(shape.object).archive
+        archive = self._archive(shape.object) if any(p.op is PushOp.ARCHIVE for p in batch) else None
         return await Writer(self.client, shape, self._lookup(shape), archive).write(batch)
 
     def receive(self, delivery: Delivery) -> Sequence[Change]:
@@ -143,9 +145,10 @@ class RestConnector:
     def _lookup(self, shape: Shape) -> Lookup:
         return Lookup(self.client, shape, self.options.read_batch)
 
-    def _options(self, object: str) -> RestObjectOptions:
+    def _archive(self, object: str) -> Mapping[str, Any] | None:
+        """What archiving a record sets, None where it cannot be archived."""
         spec = self.specs.get(object)
-        return RestObjectOptions.model_validate(dict(spec.options) if spec is not None else {})
+        return RestObjectOptions.model_validate(dict(spec.options)).archive if spec is not None else None
 
     async def _shape(self, object: str) -> Shape:
         """The object, with the fields that the API tells of, where it is asked for them."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from connectors.base import CanFetch
 from syncd.core.errors import RetryLater
 from syncd.core.nouns import Change, Op
 from syncd.engine.batch import Hold
@@ -83,12 +82,15 @@ class Hints:
 async def _keep(world: World, asked: Asked) -> None:
     """Ask for the reads of all that is news, in one transaction; nothing is written where nothing is."""
     wanted: dict[int, dict[str, Hint]] = {}
+    landed = world.landed
     for _, pairs in groupby(sorted(asked, key=_stream), key=_stream):
         listed = list(pairs)
         await _sort_out(world, listed[0][0], [change for _, change in listed], wanted)
     if not any(wanted.values()):
         return
     async with world.store.write(numbers=sum(map(len, wanted.values())) + 10) as tx:
+        if world.landed != landed:  # while this waited for its turn, the write that it tells of was settled
+            wanted = {stream: await _news(tx, world, stream, hints) for stream, hints in wanted.items()}
         alone = {  # somebody may have asked for the same reads before this transaction began
             stream: {i: hint for i, hint in hints.items() if not world.will_read(stream, i)}
             for stream, hints in wanted.items()
@@ -108,7 +110,7 @@ async def _sort_out(
     """Hints of one stream: those that must be kept go to `wanted`."""
     if not stream.reads:
         return
-    if not isinstance(stream.connector, CanFetch):  # it cannot be asked for a record: read all that is new
+    if stream.fetcher is None:  # it cannot be asked for a record: read all that is new
         world.bells.read[stream.id].set()
         return
     hints: dict[str, Hint] = {}
@@ -118,11 +120,16 @@ async def _sort_out(
     fresh = {i: hint for i, hint in hints.items() if not world.will_read(stream.id, i)}
     for remote_id in hints.keys() - fresh.keys():
         world.hints.pop((stream.id, remote_id), None)  # it waits already, and is to be read for sure
-    if any(hint.can_be_known for hint in fresh.values()):
-        async with world.store.read() as con:
-            known = await known_already(con, stream, fresh)
-        fresh = {i: hint for i, hint in fresh.items() if i not in known}
-    wanted[stream.id] = fresh
+    async with world.store.read() as con:
+        wanted[stream.id] = await _news(con, world, stream.id, fresh)
+
+
+async def _news(con: Conn, world: World, stream: int, hints: dict[str, Hint]) -> dict[str, Hint]:
+    """Those that tell of something else than what their link knows."""
+    if not any(hint.can_be_known for hint in hints.values()):
+        return hints
+    known = await known_already(con, world.streams[stream], hints)
+    return {i: hint for i, hint in hints.items() if i not in known}
 
 
 def _hint(world: World, stream: Stream, change: Change) -> Hint:

@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 
 from conflict.suspects import joined
-from connectors.base import CanFetch
 from syncd.core.nouns import Change
 from syncd.engine.apply import apply, incoming
 from syncd.engine.batch import Incoming
@@ -90,7 +89,7 @@ class Inbox:
 
     async def _read_again(self, rows: Sequence[Any]) -> int:
         """Fetch ids in batches and apply what they show now."""
-        connector = self.stream.connector
+        connector = self.stream.fetcher
         by_id: dict[str, list[Any]] = {}
         for row in rows:
             asked = by_id.setdefault(row["remote_id"], [])
@@ -105,7 +104,7 @@ class Inbox:
             ids = [want.remote_id for want in wanted if want.remote_id not in known]
             changes: Sequence[Change] = []
             evidence = self.world.store.seq()
-            if ids and isinstance(connector, CanFetch):
+            if ids and connector is not None:
                 changes = await self.keeper.call(lambda: connector.fetch(self.stream.object, ids))
                 self.world.counters[self.stream.id].calls += 1
             return await self._take(wanted, changes, evidence)

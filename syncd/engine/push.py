@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from connectors.base import CanFetch, CanFind
 from syncd.core.nouns import Op, PushOp
 from syncd.core.state import Link
 from syncd.engine.apply import apply, incoming
@@ -80,12 +79,12 @@ class Pusher:
     async def _look_first(self, todo: list[Todo]) -> list[Todo]:
         """Creates whose answer was lost: look for our key, once it can be seen, before trying again."""
         stream, world = self.stream, self.world
-        connector = stream.connector
+        connector = stream.finder
         doubted = {t.record.record_id: t for t in todo if (stream.id, t.record.record_id) in world.doubts}
         sure = [t for t in todo if t.record.record_id not in doubted]
         now = world.clock.monotonic()
         ripe = [t for record, t in doubted.items() if world.doubts[stream.id, record].at <= now]
-        if not ripe or not isinstance(connector, CanFind):
+        if not ripe or connector is None:
             return sure
         keys = {t.record.record_id: world.key_of(t.record.record_id) for t in ripe}
         found = await self.keeper.call(lambda: connector.find(stream.object, list(keys.values())))
@@ -113,11 +112,11 @@ class Pusher:
     async def _guard(self, batch: list[Todo]) -> list[Todo]:
         """Read before overwrite: what moved goes to the inbox's door instead of being written over."""
         stream = self.stream
-        connector = stream.connector
+        connector = stream.fetcher
         linked = [todo for todo in batch if todo.link is not None]
         if stream.guard == "compare":
             linked = [t for t in linked if t.link is not None and t.link.remote_version is None]
-        if stream.guard == "none" or not linked or not isinstance(connector, CanFetch):
+        if stream.guard == "none" or not linked or connector is None:
             return batch
         evidence = self.world.store.seq()
         ids = [todo.link.remote_id for todo in linked if todo.link is not None]

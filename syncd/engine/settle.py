@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from conflict.settle import accepted, created, refused, uncertain
-from connectors.base import CanFind
 from syncd.core.nouns import (
     UNKNOWN_FIELD,
     Accepted,
@@ -221,7 +220,7 @@ def chosen(stream: Stream) -> bool:
 
 def findable(stream: Stream) -> bool:
     """Whether a record can be looked up by our key."""
-    return stream.settings.key_field is not None and isinstance(stream.connector, CanFind)
+    return stream.settings.key_field is not None and stream.finder is not None
 
 
 def create_unknown(stream: Stream, record_id: int) -> Note:

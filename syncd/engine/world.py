@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, islice
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from conflict.deletes import Against, Policy
 from conflict.rules import RuleBook
 from conflict.suspects import Sent
-from connectors.base import Capabilities, Connector
+from connectors.base import CanFetch, CanFind, Capabilities, Connector
 from syncd.config import KindSettings, KindSystemSettings
 from syncd.core.clock import Clock
 from syncd.core.fieldmap import Direction
@@ -60,6 +60,8 @@ class Stream:
     reads: bool = field(init=False)
     writes: bool = field(init=False)
     due_map: CompiledMap = field(init=False)
+    fetcher: CanFetch | None = field(init=False)
+    finder: CanFind | None = field(init=False)
     away: Mapping[str, str] = field(default_factory=dict)
     back: frozenset[str] = frozenset()
     uncreatable: str = ""
@@ -67,6 +69,9 @@ class Stream:
 
     def __post_init__(self) -> None:
         self.due_map = self.map
+        connector = self.connector  # asked once: to ask what a connector can costs more than many a call
+        self.fetcher = connector if isinstance(connector, CanFetch) else None
+        self.finder = connector if isinstance(connector, CanFind) else None
         self.reads = self.settings.direction is not Direction.OUT
         self.writes = self.settings.direction is not Direction.IN
 
@@ -76,8 +81,7 @@ class Stream:
         self.mapped = frozenset(self.map.remote_fields) - away.keys()
         self.sound -= away.keys()
         waits = self.back | away.keys()
-        entries = (entry for entry in self.map.entries if waits.isdisjoint(entry.remote))
-        self.due_map = replace(self.map, entries=tuple(entries)) if waits else self.map
+        self.due_map = self.map.without(waits) if waits else self.map
 
 
 @dataclass(slots=True)
@@ -132,10 +136,10 @@ class World:
     holds the open create calls per stream. `queued` keeps, per (stream, remote id), the newest change that
     waits in the inbox; `refetch` the ids that are to be read again, `fetching` those of them whose read has
     begun, `hints` what is said of those for which nothing but a webhook asks and which a write of ours may
-    explain. `retrying` are creates whose answer was lost
-    and that are made once more under the same id of our choice: until then they are open. `asleep` are
-    streams whose system cannot be used yet: what they are owed queues up, and nothing of theirs runs.
-    `pruned` counts the rows that retention removed, by table.
+    explain. `landed` counts the calls that were settled. `retrying` are creates whose answer was lost and
+    that are made once more under the same id of our choice: until then they are open. `asleep` are streams
+    whose system cannot be used yet: what they are owed queues up, and nothing of theirs runs. `pruned`
+    counts the rows that retention removed, by table.
     """
 
     store: Store
@@ -157,6 +161,7 @@ class World:
     touched: dict[int, int] = field(default_factory=dict)
     fresh: dict[int, Record] = field(default_factory=dict)
     planning: dict[int, int] = field(default_factory=dict)
+    landed: int = 0
     doubts: dict[tuple[int, int], Doubt] = field(default_factory=dict)
     retrying: set[tuple[int, int]] = field(default_factory=set)
     parked: set[int] = field(default_factory=set)
@@ -201,6 +206,7 @@ class World:
         """The call is settled: what waited for it may be looked at."""
         if not self.flying.intersection((send.stream, item.record_id) for item in send.items):
             return  # landed already
+        self.landed += 1
         for item in send.items:
             self.flying.discard((send.stream, item.record_id))
             if item.remote_id is not None:

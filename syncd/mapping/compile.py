@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -36,6 +36,11 @@ class CompiledMap:
     by_canon: Mapping[str, tuple[Entry, ...]]
     copied: Copied
     computed: tuple[Entry, ...]
+
+    def without(self, remote: Collection[str]) -> CompiledMap:
+        """This mapping less the lines of those remote fields; shadows keep their order."""
+        entries = tuple(entry for entry in self.entries if not any(name in remote for name in entry.remote))
+        return replace(self, entries=entries, **_parted(entries))
 
     def directions(self) -> dict[str, Direction]:
         """Which canonical fields are mapped, and which way each goes, all its entries taken together."""
@@ -107,8 +112,6 @@ def _assembled(kind: str, system: str, object: str, lines: list[Line]) -> Compil
     canon = dict.fromkeys(name for line in lines for name in line.canon)
     text = repr((kind, system, object, [line.signature for line in lines]))
     entries: tuple[Any, ...] = tuple(lines)
-    written = [line for line in lines if line.direction is not Direction.IN]
-    copies = [line for line in written if isinstance(line, Plain) and line.write is None]
     return CompiledMap(
         kind=kind,
         system=system,
@@ -118,11 +121,18 @@ def _assembled(kind: str, system: str, object: str, lines: list[Line]) -> Compil
         hash=blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
         inputs=tuple(tuple(place[name] for name in line.remote) for line in lines),
         by_canon={name: tuple(entry for entry in entries if name in entry.canon) for name in canon},
-        copied=Copied([(line.canon[0], line.remote[0]) for line in copies]),
-        computed=tuple(entry for entry in entries if entry in written and entry not in copies),
+        **_parted(entries),
     )
 
 
 def _joint(entries: tuple[Entry, ...]) -> Direction:
     ways = {entry.direction for entry in entries}
     return ways.pop() if len(ways) == 1 else Direction.BOTH
+
+
+def _parted(entries: Iterable[Any]) -> dict[str, Any]:
+    """What is written, in two parts: lines that change nothing, and the others."""
+    written = [entry for entry in entries if entry.direction is not Direction.IN]
+    copies = [entry for entry in written if isinstance(entry, Plain) and entry.write is None]
+    pairs = [(entry.canon[0], entry.remote[0]) for entry in copies]
+    return {"copied": Copied(pairs), "computed": tuple(e for e in written if e not in copies)}

@@ -86,6 +86,20 @@ async def test_a_missing_key_is_noticed_by_a_read(drift: Drift) -> None:
     assert await drift.parked() == []
 
 
+async def test_new_records_are_made_without_a_field_that_is_gone(drift: Drift) -> None:
+    drift.b.reshape("firms", without("city"))
+    drift.b.update("firms", the(drift.b), {"size": 6})
+    await flow(drift.rig)
+    drift.a.create("firms", {"name": "Newco", "city": "Oslo", "size": 1})
+    await flow(drift.rig)
+    assert drift.said(drift.b, "size") == {"Acme": 6, "Newco": 1}
+    assert await drift.parked() == [("schema", "city")]
+    drift.b.reshape("firms", FIELDS)
+    drift.rig.keepers["b"].doubt.set()
+    await flow(drift.rig)
+    assert drift.said(drift.b, "city")["Newco"] == "Oslo"
+
+
 async def test_a_refused_field_is_noticed_by_a_write(drift: Drift) -> None:
     drift.b.reshape("firms", without("city"))
     drift.a.update("firms", the(drift.a), {"city": "Bern", "size": 7})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -176,8 +175,7 @@ async def test_a_delete_is_believed_after_a_look_only(case: Case) -> None:
 
 async def test_a_system_that_cannot_be_asked_for_a_record_is_read_at_once(case: Case) -> None:
     stream = case.stream("crm")
-    nobody: Any = object()
-    stream.connector = nobody
+    stream.fetcher = None
     assert not case.rig.world.bells.read[stream.id].is_set()
     await case.tell(case.crm, only(case.crm))
     assert case.rig.world.bells.read[stream.id].is_set()

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from connectors.base import CanReceive, Delivery, ObjectSpec, Refused
 from connectors.rest import RestConnector
+from connectors.rest.options import WebhookWords
+from connectors.rest.webhooks import telling
 from syncd.core.nouns import Op
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -165,3 +167,13 @@ def _fits(tree: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def test_only_a_signed_time_tells_deliveries_apart() -> None:
+    def words(**verify: Any) -> WebhookWords:
+        return WebhookWords.model_validate({"verify": verify, "events": "events", "id": "id"})
+
+    signed = {"by": "hmac", "secret": "s", "header": "X-Signature"}
+    assert telling(words(**signed, timestamp="X-Time")) == ("x-signature", "x-time")
+    assert telling(words(**signed)) is None
+    assert telling(words(by="none")) is None
