@@ -26,4 +26,3 @@ async def test_nobody_is_created_in_a_system_that_was_not_read_to_its_end(pair: 
     await running
     assert await p.one("erp", "select count(*) from people") == 300
     assert await p.one("crm", "select count(*) from contact") == 300
-
