@@ -7,17 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OctKey, RSAKey
-
 from connectors.http.tokens import Token, TokenAuth
 from syncd.core.errors import NeedsOperator
 
 if TYPE_CHECKING:
     from connectors.http.client import HttpClient
-
-_KEYS: Mapping[str, Any] = {"H": OctKey, "R": RSAKey, "P": RSAKey, "E": ECKey}
 
 
 def signed(key: str, algorithm: str, claims: Mapping[str, Any], seconds: float) -> str:
@@ -25,10 +19,15 @@ def signed(key: str, algorithm: str, claims: Mapping[str, Any], seconds: float) 
 
     Raises `NeedsOperator` where the key is not one of that algorithm.
     """
+    from joserfc import jwt  # here: it takes a tenth of a second to import, and few systems need it
+    from joserfc.errors import JoseError
+    from joserfc.jwk import ECKey, OctKey, RSAKey
+
+    keys: Mapping[str, Any] = {"H": OctKey, "R": RSAKey, "P": RSAKey, "E": ECKey}
     now = int(time.time())
     full = {"iat": now, "exp": now + int(seconds), "jti": uuid4().hex, **claims}
     try:
-        return jwt.encode({"alg": algorithm, "typ": "JWT"}, full, _KEYS[algorithm[0]].import_key(key))
+        return jwt.encode({"alg": algorithm, "typ": "JWT"}, full, keys[algorithm[0]].import_key(key))
     except (JoseError, ValueError, TypeError, KeyError):
         message = f"the key cannot sign with {algorithm}"
         raise NeedsOperator(message, "Give a PEM private key for RS, PS and ES, a secret for HS") from None
