@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -70,7 +71,8 @@ class Beside:
         for name, side in self.sides.items():
             rows = [said(person) for person in (await side.rows()).values()]
             found[name] = {person["email"]: person for person in rows}
-            assert len(found[name]) == len(rows), f"duplicates in {name}"
+            twice = [email for email, n in Counter(p["email"] for p in rows).items() if n > 1]
+            assert twice == [], f"duplicates in {name}: {twice}"
         return found
 
     async def left(self) -> dict[str, int]:

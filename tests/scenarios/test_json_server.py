@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import orjson
+from ruamel.yaml import YAML
 
 from tests.conftest import FreshDatabase
-from tests.scenarios.beside import Beside
+from tests.scenarios.beside import EXAMPLES, Beside
 from tests.scenarios.persons import persons
 from tests.scenarios.sides import JsonServer
 from tests.scenarios.story import Story
@@ -27,3 +29,10 @@ async def test_json_server(fresh_database: FreshDatabase, store_url: str, tmp_pa
             for person in near.values():
                 await world.sides["office"].create(person)
             await Story(world).told()
+
+
+def test_the_page_shows_the_example() -> None:
+    page = (EXAMPLES.parent / "connect-your-own-crm.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    read = YAML(typ="safe").load
+    assert read(block)["systems"]["crm"] == read(EXAMPLES / "json-server.yaml")["systems"]["crm"]
