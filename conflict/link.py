@@ -70,13 +70,15 @@ def see(
     refs: Refs = NO_REFS,
     event: int = 0,
     alien: frozenset[str] = frozenset(),
+    shown: int = 0,
 ) -> Outcome:
     """Apply a read to a link and its record.
 
     `change.fields` holds mapped remote fields only; `event` is the journal entry that brought it. `alien`
-    names fields whose value in the record is none of their present type.
+    names fields whose value in the record is none of their present type. `shown` is the sequence from before
+    the last read that told of all that had changed here: what it did not tell of was then as the shadow says.
     """
-    work = Work(record, link, change, event, alien)
+    work = Work(record, link, change, event, alien, shown)
     told, shadow = change.fields, work.shadow
     settled = not (link.unsure or link.unapplied or link.agreed.own or link.agreed.number < record.version)
     for entry in fmap.entries:  # written out: this runs for every field of every edited record
@@ -203,6 +205,8 @@ def _edited(
     base = _base(entry, was, refs)
     _remember(work, entry, now)
     ours_there = work.outgoing(entry, refs)
+    if ours_there == was:
+        _known_there(work, entry)
     for index, name in enumerate(entry.canon):
         if base is not None and base[index] == theirs[index]:
             continue
@@ -214,6 +218,16 @@ def _edited(
             see_set(work, name, theirs[index], base_value, book, _unsettled(work, entry, index, refs))
         else:
             _see_value(work, entry, name, theirs[index], base_value, ours_there == now, book)
+
+
+def _known_there(work: Work, entry: Entry) -> None:
+    """What stands looks here as the shadow does, so it was never sent; who edits now had it before them.
+
+    That is so for versions from before a read that told of no edit here: this one was made after it.
+    """
+    for name in entry.canon:
+        if name not in entry.sets and name not in work.contests and work.stamp_of(name).event < work.shown:
+            work.agreed[name] = max(work.agreed_of(name), work.version_of(name))
 
 
 def _said_anew(work: Work, name: str, theirs: Value) -> None:

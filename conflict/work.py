@@ -37,10 +37,16 @@ class Work:
     """The state under the hands of `see`: copies of what may change, written on first need."""
 
     def __init__(
-        self, record: Record, link: Link, change: Change, event: int, alien: frozenset[str] = frozenset()
+        self,
+        record: Record,
+        link: Link,
+        change: Change,
+        event: int,
+        alien: frozenset[str] = frozenset(),
+        shown: int = 0,
     ) -> None:
         self.record, self.link, self.change, self.event = record, link, change, event
-        self.alien = alien
+        self.alien, self.shown = alien, shown
         self.version = record.version
         self.incoming_version = record.version + 1
         self.fields = dict(record.fields)

@@ -110,6 +110,7 @@ def incoming(
     *,
     fetched: bool = False,
     push_after: bool = False,
+    shown: int = 0,
 ) -> list[Incoming]:
     """Changes as they enter, reduced to the fields that the mapping reads.
 
@@ -123,6 +124,7 @@ def incoming(
             evidence,
             fetched,
             push_after=push_after,
+            shown=shown,
         )
         for change in changes
     ]

@@ -33,7 +33,8 @@ class Incoming:
     `fields` are its mapped fields only, `evidence` the sequence from before the read began. `fetched` says
     that it was read by id. `inbox` is the sequence of the inbox row that it came from, `suspects` what that
     row wants to see again. `push_after` says that a write was given up for this read. `join` is the record
-    whose create met this one ("already exists").
+    whose create met this one ("already exists"). `shown` is, for a change that its feed tells of now, the
+    sequence from before the feed's last read, which did not tell of it.
     """
 
     change: Change
@@ -44,6 +45,7 @@ class Incoming:
     suspects: Mapping[str, Any] = field(default_factory=dict)
     push_after: bool = False
     join: int | None = None
+    shown: int = 0
 
     def seen(self) -> Change:
         """The change as the link machine takes it: its mapped fields, and when the read began."""

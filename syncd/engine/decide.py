@@ -134,6 +134,7 @@ def _apply(world: World, batch: Batch, item: Incoming, change: Change, record: R
         refs=batch.refs,
         event=batch.event,
         alien=aliens(kind, batch.stream, record, link, change.fields),
+        shown=item.shown,
     )
     batch.applied += 1
     if record.deleted and outcome.changed:

@@ -53,6 +53,8 @@ class Inbox:
             total += done
             if self.lingers and done >= len(rows):
                 break
+        if total:
+            self.world.bells.ring_push([self.stream.id])  # creates wait for what is unknown here
         return total
 
     async def _ready(self) -> list[Any]:

@@ -32,6 +32,7 @@ class Intake:
     def __init__(self, world: World, stream: Stream, keeper: Gatekeeper) -> None:
         self.world, self.stream, self.keeper = world, stream, keeper
         self._marks: deque[tuple[float, int]] = deque()
+        self._shown = 0
 
     async def cursor(self) -> Cursor | None:
         """Where the last committed page ended."""
@@ -47,7 +48,7 @@ class Intake:
         """
         since = await self.cursor()
         pages = self.stream.connector.read_changes(self.stream.object, since)
-        did = 0
+        did, began = 0, self._evidence()
         try:
             async for group in self._grouped(pages):
                 did += await self._take(group, since)
@@ -56,6 +57,7 @@ class Intake:
             async with self.world.store.write() as tx:
                 await tx.execute(_CURSOR, self.stream.id, None)
             raise
+        self._shown = began
         self.world.counters[self.stream.id].read_at = self.world.clock.now()
         return did
 
@@ -106,7 +108,11 @@ class Intake:
     async def _take(self, group: Sequence[Read], since: Cursor | None) -> int:
         """Apply pages and move the cursor with them; quiet pages write nothing."""
         cursor = group[-1][0].cursor
-        items = [item for page, evidence in group for item in incoming(self.stream, page.changes, evidence)]
+        items = [
+            item
+            for page, evidence in group
+            for item in incoming(self.stream, page.changes, evidence, shown=self._shown)
+        ]
         chunks = [items[i : i + PER_TRANSACTION] for i in range(0, len(items), PER_TRANSACTION)]
         did = 0
         for chunk in chunks[:-1]:

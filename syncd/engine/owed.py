@@ -80,12 +80,15 @@ class Owed:
             links = await load_links(con, stream.names, seqs)
             unknown = await self._unknown(con, seqs.keys() - links.keys())
             refs = await load_targets(con, world, stream, kind, (r.fields for r in records.values()))
+        creatable = world.creatable(stream.id, seqs.keys() - links.keys())
         for record_id, outbox in seqs.items():
             record, link = records.get(record_id), links.get(record_id)
             if record is None or record_id in unknown:
                 plan.done += outbox
             elif link is None and stream.uncreatable and not record.deleted:
                 continue  # its row waits until the remote can take new records again
+            elif link is None and record_id not in creatable:
+                continue  # its row waits until the inbox was worked off, which rings
             elif link is None or not self._rereading(link):
                 self._judge(plan, record, link, outbox, refs, approved=record_id in approved)
         return plan

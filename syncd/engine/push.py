@@ -71,6 +71,11 @@ class Pusher:
         done = 0
         while todo:
             batch, todo = todo[: self._sender.limit], todo[self._sender.limit :]
+            if batch[0].op is PushOp.CREATE:
+                now = self.world.creatable(self.stream.id, {t.record.record_id for t in batch})
+                batch = [t for t in batch if t.record.record_id in now]
+                if not batch:
+                    continue
             clean = await self._guard(batch)
             if clean:
                 done += await self._sender.send(clean)

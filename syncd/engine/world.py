@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, islice
@@ -241,6 +241,19 @@ class World:
         """Whether a create that is still open may turn out to be what a hint tells of."""
         hint = self.hints.get((stream, remote_id))
         return hint is not None and not hint.creates.isdisjoint(self.creating.get(stream, ()))
+
+    def strangers_wait(self, stream: int) -> bool:
+        """Whether reads of a stream wait to be applied, among which may be records that nobody knows yet."""
+        return any(number == stream for number, _ in self.queued)
+
+    def creatable(self, stream: int, records: Collection[int]) -> Collection[int]:
+        """Of which records a copy may be made now: it may be among the strangers that wait to be looked at.
+
+        Those whose create was not answered are made all the same: the strangers wait for them.
+        """
+        if not self.strangers_wait(stream):
+            return records
+        return {n for n in records if (stream, n) in self.retrying or (stream, n) in self.doubts}
 
     def create_open(self, stream: int) -> bool:
         """Whether an unknown id in a stream may be what a create of ours made, and says nothing of it."""

@@ -126,7 +126,7 @@ async def test_a_settlement_that_fails_leaves_nothing_in_the_air(
         monkeypatch.undo()
         raise Collision("planted")
 
-    monkeypatch.setattr("syncd.engine.push.settle", fails)
+    monkeypatch.setattr("syncd.engine.send.settle", fails)
     with pytest.raises(Collision):
         await p.rig.work()
     assert failed == [1]
@@ -136,3 +136,30 @@ async def test_a_settlement_that_fails_leaves_nothing_in_the_air(
     await p.erp.execute("update firms set town = 'Oslo'")
     await p.rig.settle()
     assert await p.one("crm", "select city from company") == "Oslo"
+
+
+async def test_who_edits_what_an_edit_elsewhere_did_not_change_there_had_it_before_them(pair: MakePair) -> None:
+    p = await pair()
+    await p.crm.execute("insert into contact (email, first, last) values ('j@x.org', 'João de', 'la Cruz')")
+    await p.rig.settle()
+    assert await p.one("erp", "select name from people") == "João de la Cruz"
+    await p.crm.execute("update contact set first = 'João', last = 'de la Cruz'")
+    assert await p.rig.settle() == 0, "the other name is the same"
+    await p.rig.settle()
+    await p.erp.execute("update people set name = 'João Silva'")
+    await p.rig.settle()
+    assert tuple(await p.row("crm", "select first, last from contact")) == ("João", "Silva")
+    async with p.rig.world.store.plain() as con:
+        assert await con.fetchval("select count(*) from conflicts") == 0
+
+
+async def test_edits_at_one_time_of_what_looks_the_same_there_still_meet(pair: MakePair) -> None:
+    p = await pair()
+    await p.crm.execute("insert into contact (email, first, last) values ('j@x.org', 'João de', 'la Cruz')")
+    await p.rig.settle()
+    await p.crm.execute("update contact set first = 'João', last = 'de la Cruz'")
+    await p.erp.execute("update people set name = 'João Silva'")
+    await p.rig.settle()
+    assert tuple(await p.row("crm", "select first, last from contact")) == ("João", "de la Cruz")
+    async with p.rig.world.store.plain() as con:
+        assert await con.fetchval("select count(*) from conflicts") > 0
