@@ -138,7 +138,7 @@ async def test_a_settlement_that_fails_leaves_nothing_in_the_air(
     assert await p.one("crm", "select city from company") == "Oslo"
 
 
-async def test_who_edits_what_an_edit_elsewhere_did_not_change_there_had_it_before_them(pair: MakePair) -> None:
+async def test_who_edits_what_an_edit_elsewhere_did_not_move_had_it_before_them(pair: MakePair) -> None:
     p = await pair()
     await p.crm.execute("insert into contact (email, first, last) values ('j@x.org', 'João de', 'la Cruz')")
     await p.rig.settle()
