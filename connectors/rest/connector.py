@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from connectors.base import Capabilities, Delivery, FieldInfo, ObjectInfo, Objec
 from connectors.http import HttpClient
 from connectors.rest import fields as _fields
 from connectors.rest import probe
-from connectors.rest.feed import Feed, read_all, state_of
+from connectors.rest.feed import Feed, Known, read_all, state_of
 from connectors.rest.listing import Leaf, scan
 from connectors.rest.login import auth_of
 from connectors.rest.lookup import Lookup
@@ -53,6 +54,7 @@ class RestConnector:
         self.shapes = {n: self._compiled(n, _fields.declared(merged(self.options, n))) for n in known}
         self._told: set[str] = set()
         self._locks = {n: asyncio.Lock() for n in self.shapes}
+        self._known: defaultdict[str, Known] = defaultdict(Known)
         hooks = self.options.webhooks
         self._receiver = None if hooks is None else Receiver(name, hooks, list(self.specs))
 
@@ -103,7 +105,7 @@ class RestConnector:
     async def read_changes(self, object: str, since: Cursor | None) -> AsyncIterator[Page]:
         shape = await self._shape(object)
         mode = "all" if shape.feed is None else "token" if shape.words.feed.next is not None else "time"
-        async for page in _READ[mode](Feed(self.client, shape), state_of(since, mode)):
+        async for page in _READ[mode](Feed(self.client, shape, self._known[object]), state_of(since, mode)):
             yield page
 
     async def scan(self, object: str) -> AsyncIterator[Page]:
@@ -130,6 +132,7 @@ class RestConnector:
         if not batch:
             return []
         shape = await self._shape(batch[0].object)
+        self._known[shape.object].writes += 1
         archive = self._archive(shape.object) if any(p.op is PushOp.ARCHIVE for p in batch) else None
         return await Writer(self.client, shape, self._lookup(shape), archive).write(batch)
 

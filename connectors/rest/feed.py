@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -40,11 +40,24 @@ def state_of(since: Cursor | None, mode: str) -> State:
 
 
 @dataclass(slots=True)
+class Known:
+    """What this process did to an object: writes begun, and how many before its last whole walk began.
+
+    A page that looks as it did may hold a write of ours that somebody took back since, so pages are
+    believed unchanged only where nothing was written since the walk that they were hashed in.
+    """
+
+    writes: int = 0
+    walked: int | None = None
+
+
+@dataclass(slots=True)
 class Feed:
     """Reads one object; `walk` is where a walk that was broken off stood."""
 
     client: HttpClient
     shape: Shape
+    known: Known = field(default_factory=Known)
 
     def listing(self, name: str, walk: State | None = None) -> Listing:
         """A walk through a call, from where it stood."""
@@ -77,6 +90,9 @@ async def read_all(feed: Feed, state: State) -> AsyncIterator[Page]:
     walk = state.get("walk")
     old, new = list(state.get("pages") or ()), list((walk or {}).get("pages") or ())
     first = feed.shape.words.feed.first
+    began = feed.known.writes
+    if feed.known.walked != began:
+        old = []
     listing = feed.listing("list", walk)
     leaf = await feed.resumed(listing, {"since": first}, fresh=walk is None)
     if leaf is None:
@@ -94,5 +110,6 @@ async def read_all(feed: Feed, state: State) -> AsyncIterator[Page]:
         elif kept != old or not same or walk is not None:
             yield Page([] if same else feed.changes(leaf), cursor({"mode": "all", "pages": kept}))
         if not leaf.more:
+            feed.known.walked = began
             return
         leaf = await listing.page({"since": first})

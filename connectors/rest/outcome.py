@@ -11,7 +11,7 @@ from connectors.rest.call import Reply
 from connectors.rest.judge import Verdict
 from connectors.rest.lookup import Lookup
 from connectors.rest.shape import Shape, header_version
-from syncd.core.errors import SyncdError
+from syncd.core.errors import RetryLater, SyncdError
 from syncd.core.nouns import (
     Accepted,
     Change,
@@ -107,7 +107,10 @@ def accepted(shape: Shape, job: Job, found: Any, headers: Mapping[str, str]) -> 
         stored = record.stored(item)
         how = StoredBy.ANSWER if stored else StoredBy.UNKNOWN
         version = record.version(item) or header
-        return Accepted(push.push_id, record.id_text(record.id_at(item)), version, stored, how)
+        told = _id_in(shape, item) or push.remote_id
+        if told is None:
+            return Uncertain(push.push_id, "the server did not tell the new record's id")
+        return Accepted(push.push_id, told, version, stored, how)
     remote_id = push.remote_id or _told_id(shape, job, found, headers) or ""
     if not remote_id:
         return Uncertain(push.push_id, "the server did not tell the new record's id")
@@ -116,7 +119,15 @@ def accepted(shape: Shape, job: Job, found: Any, headers: Mapping[str, str]) -> 
 
 def _of_another(shape: Shape, item: dict[str, Any], remote_id: str) -> bool:
     """An update answered with another id: an envelope's own (JSON-RPC has one). It says nothing of ours."""
-    return shape.record.id_text(shape.record.id_at(item)) != remote_id
+    return _id_in(shape, item) not in (None, remote_id)
+
+
+def _id_in(shape: Shape, item: dict[str, Any]) -> str | None:
+    """The id in an answer to a write, None where it has none: the write was done all the same."""
+    try:
+        return shape.record.id_text(shape.record.id_at(item))
+    except RetryLater:
+        return None
 
 
 def _told_id(shape: Shape, job: Job, found: Any, headers: Mapping[str, str]) -> str | None:

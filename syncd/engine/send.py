@@ -41,6 +41,11 @@ class Sender:
                 self._failed(batch)
                 raise
             results = [Uncertain(push.push_id, str(error)) for push in pushes]
+        except (Fenced, StoreUnavailable):
+            raise
+        except Exception:  # a bug of a connector: nobody knows what was written
+            await self._reopen(send)
+            raise
         self._failures = 0
         self.limit = min(self.stream.can.write_batch, self.limit * 2)
         return await self._settle(send, batch, results)
@@ -52,9 +57,12 @@ class Sender:
         except (Fenced, StoreUnavailable):
             raise
         except Exception:
-            self.world.land(send)
-            await reopen(self.world, send)
+            await self._reopen(send)
             raise
+
+    async def _reopen(self, send: Send) -> None:
+        self.world.land(send)
+        await reopen(self.world, send)
 
     async def _intend(self, batch: list[Todo]) -> Send | None:
         """Write down what is about to be sent; from here on no read is applied to these links.

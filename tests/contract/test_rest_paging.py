@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from syncd.core.errors import CursorLost, NeedsOperator, RetryLater
+from syncd.core.nouns import Accepted
 from tests.contract.mirror import Mirror
 from tests.contract.rest_subject import RestSubject
-from tests.contract.suite import agrees, person
+from tests.contract.suite import agrees, person, update, write
 
 WAYS: Mapping[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "cursor": ({"way": "cursor"}, {"by": "cursor", "next": "next"}, {"cursor": "{cursor}"}),
@@ -172,3 +173,19 @@ async def test_without_a_feed_only_pages_that_moved_are_told() -> None:
         await mirror.sweep()
         await agrees(mirror, subject)
         assert not connector.capabilities.deletes_reported
+
+
+async def test_a_write_of_ours_that_is_taken_back_is_seen_though_the_page_is_as_it_was() -> None:
+    async with RestSubject.running("plain") as subject:
+        await subject.arm(7)  # neither stamps nor versions: every read is a read of everything
+        subject.sandbox.set_quirks(no_versions=True)
+        one = await subject.create(person(1))
+        connector = await subject.connector()
+        mirror = Mirror(connector, "people")
+        await mirror.poll()
+        assert await mirror.poll() == [] == await mirror.poll()
+        done = (await write(connector, update(1, one, None, name="ours")))[1]
+        assert isinstance(done, Accepted)
+        await subject.update(one, {"name": "name 1"})
+        assert [change.fields["name"] for change in await mirror.poll()] == ["name 1"]
+        assert await mirror.poll() == []

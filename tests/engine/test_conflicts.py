@@ -138,6 +138,27 @@ async def test_a_settlement_that_fails_leaves_nothing_in_the_air(
     assert await p.one("crm", "select city from company") == "Oslo"
 
 
+async def test_a_connector_that_breaks_in_a_write_leaves_nothing_in_the_air(
+    pair: MakePair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p = await pair()
+    await p.crm.execute("insert into company (name, city) values ('Acme', 'Rome')")
+    await p.rig.settle()
+    await p.crm.execute("update company set city = 'Bern'")
+    await p.rig.read()
+
+    async def breaks(*_: object) -> None:
+        monkeypatch.undo()
+        raise TypeError("planted")
+
+    monkeypatch.setattr(p.rig.connectors["erp"], "write", breaks)
+    with pytest.raises(TypeError, match="planted"):
+        await p.rig.work()
+    assert p.rig.world.flying == set()
+    await p.rig.settle()
+    assert await p.one("erp", "select town from firms") == "Bern"
+
+
 async def test_who_edits_what_an_edit_elsewhere_did_not_move_had_it_before_them(pair: MakePair) -> None:
     p = await pair()
     await p.crm.execute("insert into contact (email, first, last) values ('j@x.org', 'João de', 'la Cruz')")

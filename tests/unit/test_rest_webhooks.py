@@ -174,6 +174,21 @@ def test_only_a_signed_time_tells_deliveries_apart() -> None:
         return WebhookWords.model_validate({"verify": verify, "events": "events", "id": "id"})
 
     signed = {"by": "hmac", "secret": "s", "header": "X-Signature"}
-    assert telling(words(**signed, timestamp="X-Time")) == ("x-signature", "x-time")
+    timed = {**signed, "timestamp": "X-Time", "over": "{timestamp}.{body}"}
+    assert telling(words(**timed)) == ("x-signature", "x-time")
     assert telling(words(**signed)) is None
     assert telling(words(by="none")) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"over": "{timestamp}", "timestamp": "X-Time"}, "body"),
+        ({"timestamp": "X-Time"}, "timestamp"),
+        ({"over": "{timestmp}.{body}"}, "timestmp"),
+    ],
+)
+def test_a_signature_that_proves_too_little_is_refused(more: dict[str, str], said: str) -> None:
+    verify = {"by": "hmac", "secret": "s", "header": "X-Signature", **more}
+    with pytest.raises(ValueError, match=said):
+        WebhookWords.model_validate({"verify": verify, "events": "events", "id": "id"})

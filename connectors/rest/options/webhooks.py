@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
 from connectors.rest.options.base import Texts, Words
+
+SIGNED = {"body", "timestamp", "method", "path"}
+"""What a signature may be made over."""
 
 
 class VerifyWords(Words):
@@ -40,7 +44,20 @@ class VerifyWords(Words):
             raise ValueError("needs the header or the query parameter of the token")
         if "{timestamp}" in self.over and self.timestamp is None:
             raise ValueError("signs a {timestamp}: name its header under timestamp")
+        if self.by == "hmac":
+            self._signs_enough()
         return self
+
+    def _signs_enough(self) -> None:
+        unknown = set(re.findall(r"{(\w+)}", self.over)) - SIGNED
+        if unknown:
+            raise ValueError(f"over: there is no {{{min(unknown)}}}; there are {', '.join(sorted(SIGNED))}")
+        if "{body}" not in self.over:
+            raise ValueError(
+                "over leaves the {body} out: another could be sent under the same signature"
+            )
+        if self.timestamp is not None and "{timestamp}" not in self.over:
+            raise ValueError("over leaves the {timestamp} out: an old delivery could be sent as a new one")
 
 
 class WebhookWords(Words):
