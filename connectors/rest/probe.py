@@ -82,6 +82,12 @@ def _about_lists(shape: Shape, leaf: Leaf | None) -> list[str]:
             limit = len(leaf.items)
             raise NeedsOperator(f"{shape.what}: a page holds {limit} records at most", f"Set limit: {limit}")
         made.append(f"a page holds {len(leaf.items)} records, fewer than the limit of {paging.limit}")
+    told = leaf is not None and paging.by in ("cursor", "next_url", "link")
+    if told and leaf is not None and not leaf.more and len(leaf.items) >= paging.limit:
+        made.append(
+            f"the first page is full ({len(leaf.items)} records) and names no next one: if there are more,"
+            " `paging` looks for it in the wrong place, and what is on the others would be made anew"
+        )
     if "get" not in shape.calls and "get_many" not in shape.calls:
         made.append("no call reads by id: deletes cannot be confirmed, nor writes guarded by reading")
     return made
