@@ -64,6 +64,8 @@ def guarded(where: str) -> Iterator[None]:
         if not any(word in str(error) for word in _LOST):  # the rest are our own bugs
             raise
         raise _unavailable(where, "closed the connection", "Look whether it is up") from error
+    except asyncpg.InternalClientError as error:  # the server's last word came while nobody listened
+        raise _unavailable(where, "closed the connection", "Look whether it is up") from error
     except OSError as error:  # no socket, no route, no name; a time-out is one, too
         raise _unavailable(where, f"cannot be reached ({type(error).__name__})", _START) from error
 

@@ -109,7 +109,7 @@ class Tx(Conn):
 
     async def rollback(self) -> None:
         """Undo what is open; a lost connection has undone it already."""
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
             if self._con.is_in_transaction():
                 await self.execute("rollback")
 
