@@ -29,10 +29,11 @@ def contest(
 ) -> None:
     """Decide between what stands, what else is still held somewhere, and what this remote now says."""
     candidates = (*_standing_first(work, name, rivals), theirs)
-    verdict = _decide(book, name, candidates)
+    base = work.contest_base(name, base)
+    verdict = judged(book, name, candidates, base)
     _note(work, name, base, candidates, verdict)
     if verdict.open:
-        work.contests[name] = Contest(candidates, open=True)
+        work.contests[name] = Contest(candidates, open=True, base=base)
         return
     work.end_contest(name)
     if verdict.winner is None:
@@ -40,15 +41,15 @@ def contest(
     else:
         _stand(work, name, candidates[verdict.winner], theirs)
     if any(c.value != work.fields[name] for c in candidates):
-        work.contests[name] = Contest(candidates)
+        work.contests[name] = Contest(candidates, base=base)
 
 
-def sways(work: Work, name: str, rivals: list[Candidate], said: Value, book: RuleBook) -> bool:
+def sways(work: Work, name: str, rivals: list[Candidate], said: Value, base: Value, book: RuleBook) -> bool:
     """Whether one more remote that says what stands lets another value win: it may outdo the first one."""
     if all(rival.value == said for rival in rivals):
         return False
     candidates = (*_standing_first(work, name, rivals), work.voice(name, said))
-    verdict = _decide(book, name, candidates)
+    verdict = judged(book, name, candidates, work.contest_base(name, base))
     wins = verdict.value if verdict.winner is None else candidates[verdict.winner].value
     return not verdict.open and bool(wins != said)
 
@@ -58,17 +59,18 @@ def _standing_first(work: Work, name: str, rivals: list[Candidate]) -> list[Cand
     return sorted(rivals, key=lambda c: (c.value != stands, c.version))
 
 
-def _decide(book: RuleBook, name: str, candidates: tuple[Candidate, ...]) -> Verdict:
+def judged(book: RuleBook, name: str, candidates: tuple[Candidate, ...], base: Value) -> Verdict:
+    """The verdict over candidates, which all may say the same."""
     if all(c.value == candidates[0].value for c in candidates):
         return Verdict("agreed", "all sides say the same", winner=0)
-    return book.decide(name, candidates)
+    return book.decide(name, candidates, base)
 
 
 def _note(work: Work, name: str, base: Value, candidates: tuple[Candidate, ...], verdict: Verdict) -> None:
     work.clashes.append(
         Clash(
             name,
-            None if base is ABSENT else base,
+            base,
             candidates,
             verdict.why,
             verdict.rule,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from conflict.work import ABSENT
-from syncd.core.errors import ParseError, Unlinked
-from syncd.core.fieldmap import NO_REFS, Entry, FieldMap
+from conflict.work import holds, said
+from syncd.core.fieldmap import Entry, FieldMap
 from syncd.core.nouns import Candidate, Clash, Contest, LinkState
-from syncd.core.state import Link, Record
+from syncd.core.state import Ghost, Link, Record
 
 RECORD = ""
 """The field name under which edit-against-delete conflicts are listed: the record itself."""
@@ -69,6 +69,7 @@ def see_delete(
         state=LinkState.GONE,
         gone_by="us" if ours else "them",
         evidence=max(link.evidence, evidence),
+        ghosts=without_ours(link.ghosts),
     )
     if ours or record.deleted or policy is Policy.IGNORE:
         return Deleted(record, gone, None)
@@ -80,6 +81,21 @@ def see_delete(
     why = "the delete wins over edits that it had not seen"
     clash = _clash(record, link.system, why, event, winner=1) if unseen else None
     return Deleted(decide(record, delete=True), gone, policy, clash, settled=RECORD in record.contests)
+
+
+def unheard(link: Link) -> Link:
+    """A delete of ours was not answered: what is gone from now on may be gone by us."""
+    return replace(link, ghosts={**link.ghosts, RECORD: (Ghost(DELETE, {}),)})
+
+
+def may_be_ours(link: Link) -> bool:
+    """Whether a delete of ours is unanswered, and no write was accepted since."""
+    return RECORD in link.ghosts
+
+
+def without_ours(ghosts: Mapping[str, tuple[Ghost, ...]]) -> Mapping[str, tuple[Ghost, ...]]:
+    """Unanswered writes, less the delete."""
+    return {name: held for name, held in ghosts.items() if name != RECORD} if RECORD in ghosts else ghosts
 
 
 def unseen_edits(record: Record, link: Link, fmap: FieldMap) -> list[str]:
@@ -98,13 +114,9 @@ def _says(record: Record, link: Link, entry: Entry) -> bool:
 
     Such a copy is never behind, so nothing is sent that would raise what it agreed to.
     """
-    if any(record.frozen(name) for name in entry.canon):
+    if any(record.frozen(name) or name not in record.fields for name in entry.canon):
         return False
-    try:
-        values = entry.outgoing(tuple(record.fields[name] for name in entry.canon), NO_REFS)
-    except (Unlinked, ParseError, AttributeError, KeyError, TypeError, ValueError):
-        return False
-    return all(link.shadow.get(n, ABSENT) == v for n, v in zip(entry.remote, values, strict=True))
+    return holds(link.shadow, entry, said(record.fields, entry))
 
 
 def _contested(record: Record, gone: Link, against: Against, event: int) -> Deleted:

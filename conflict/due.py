@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 
 from conflict.work import ABSENT
 from syncd.core.errors import ParseError, Unlinked
@@ -19,12 +19,14 @@ class Due:
     `fields` are the remote fields to send and `versions` those of the canonical fields they carry.
     `blocked` lists references whose target has no copy there yet (record ids), `unsayable` the
     (canonical field, reason) that the remote's language cannot say. Neither holds back the others.
+    `unread`: remote fields for which a value waits, and which the remote never reported.
     """
 
     fields: dict[str, Value] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     blocked: list[object] = field(default_factory=list)
     unsayable: list[tuple[str, str]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def due(record: Record, link: Link, fmap: FieldMap, refs: Refs = NO_REFS) -> Due:
@@ -35,8 +37,13 @@ def due(record: Record, link: Link, fmap: FieldMap, refs: Refs = NO_REFS) -> Due
     found = Due()
     if link.agreed.number >= record.version and not link.agreed.own:
         return found
-    for entry in fmap.entries:
-        if entry.direction is not Direction.IN and _behind(record, link, entry):
+    moved = _moved(record, link)
+    for entry in fmap.entries if moved else ():
+        if (
+            entry.direction is not Direction.IN
+            and not moved.isdisjoint(entry.canon)
+            and _free(record, link, entry)
+        ):
             _add(found, record, entry, link.shadow, refs)
     return found
 
@@ -55,8 +62,7 @@ def due_on_create(record: Record, fmap: FieldMap, refs: Refs = NO_REFS) -> Due:
             continue
         canon = entry.canon
         if len(canon) == 1:
-            value = fields.get(canon[0])
-            if value is None or value == "" or value == []:
+            if is_blank(fields.get(canon[0])):
                 continue
         elif any(name not in fields for name in canon) or all(is_blank(fields[name]) for name in canon):
             continue
@@ -65,15 +71,29 @@ def due_on_create(record: Record, fmap: FieldMap, refs: Refs = NO_REFS) -> Due:
     return found
 
 
-def _behind(record: Record, link: Link, entry: Entry) -> bool:
-    """Whether some input is newer than agreed, and nothing forbids to write the entry now."""
-    agreed, fields, stamps, canon = link.agreed, record.fields, record.stamps, entry.canon
-    if len(canon) == 1:  # written out: this runs for every field of every update
-        name = canon[0]
-        newest = stamps.of(name).version - agreed.of(name)
-    else:
-        newest = max((stamps.of(n).version if n in fields else 0) - agreed.of(n) for n in canon)
-    if newest <= 0 or any(name not in fields for name in canon):
+def without(todo: Due, hidden: Set[str], fmap: FieldMap) -> Due:
+    """The same write, less what must not be written: an entry goes as a whole, its canonical fields too."""
+    gone = [entry for entry in fmap.entries if not hidden.isdisjoint(entry.remote)]
+    remote, canon = {n for e in gone for n in e.remote}, {n for e in gone for n in e.canon}
+    return replace(
+        todo,
+        fields={name: value for name, value in todo.fields.items() if name not in remote},
+        versions={name: version for name, version in todo.versions.items() if name not in canon},
+    )
+
+
+def _moved(record: Record, link: Link) -> set[str]:
+    """The fields that are newer than what was agreed."""
+    stamps, base = record.stamps.own, record.stamps.base
+    agreed, number = link.agreed.own, link.agreed.number
+    # what is neither stamped nor agreed by itself is behind in all fields or in none
+    names = stamps.keys() | agreed.keys() if base.version <= number else record.fields.keys()
+    return {name for name in names if stamps.get(name, base).version > agreed.get(name, number)}
+
+
+def _free(record: Record, link: Link, entry: Entry) -> bool:
+    """Whether nothing forbids to write the entry now."""
+    if any(name not in record.fields for name in entry.canon):
         return False
     if record.contests and any(record.frozen(name) for name in entry.canon):
         return False
@@ -105,16 +125,16 @@ def _add(found: Due, record: Record, entry: Entry, shadow: Mapping[str, Value] |
         # the field had another type when this value was taken in
         found.unsayable.append((canon[0], "its value was read when the field had another type"))
         return
-    if shadow is not None:
-        pairs = zip(remote, values, strict=True)
-        send = {name: value for name, value in pairs if shadow.get(name, ABSENT) not in (value, ABSENT)}
-        if not send:
-            return
-        found.fields.update(send)
-    elif len(remote) == 1:
-        found.fields[remote[0]] = values[0]
+    pairs = zip(remote, values, strict=True)
+    if shadow is None:
+        send = dict(pairs)
     else:
-        found.fields.update(zip(remote, values, strict=True))
+        told = [(name, value, shadow.get(name, ABSENT)) for name, value in pairs]
+        send = {name: value for name, value, held in told if held not in (value, ABSENT)}
+        found.unread += [name for name, value, held in told if held is ABSENT and not is_blank(value)]
+    if not send:
+        return
+    found.fields.update(send)
     own, base = record.stamps.own, record.stamps.base
     for name in canon:
         found.versions[name] = own.get(name, base).version

@@ -6,17 +6,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 
 from conflict.contest import contest, rivals_of, sways
+from conflict.ghosts import gone_over, landed, oldest
 from conflict.rules import RuleBook
 from conflict.sets import see_set
-from conflict.work import ABSENT, Outcome, Work
+from conflict.work import ABSENT, NONE, Outcome, Work, base_of
 from syncd.core.equality import reduces
 from syncd.core.errors import ParseError, Unlinked
 from syncd.core.fieldmap import NO_REFS, Direction, Drift, Entry, FieldMap, Refs, is_blank
-from syncd.core.nouns import Candidate, Change, Clash, LinkState, Stamp, Value
+from syncd.core.nouns import Change, LinkState, Stamp, Value
 from syncd.core.state import Link, Record
 
 
@@ -71,14 +73,16 @@ def see(
     event: int = 0,
     alien: frozenset[str] = frozenset(),
     shown: int = 0,
+    flapping: Mapping[str, str] = NONE,
 ) -> Outcome:
     """Apply a read to a link and its record.
 
     `change.fields` holds mapped remote fields only; `event` is the journal entry that brought it. `alien`
     names fields whose value in the record is none of their present type. `shown` is the sequence from before
     the last read that told of all that had changed here: what it did not tell of was then as the shadow says.
+    `flapping` says why a person is asked about the next edit of a field, for systems change it in turn.
     """
-    work = Work(record, link, change, event, alien, shown)
+    work = Work(record, link, change, event, alien, shown, flapping)
     told, shadow = change.fields, work.shadow
     settled = not (link.unsure or link.unapplied or link.agreed.own or link.agreed.number < record.version)
     for entry in fmap.entries:  # written out: this runs for every field of every edited record
@@ -107,7 +111,10 @@ def _see_entry(
         _confirm(work, entry, now, refs)
     elif ABSENT in now:
         return  # part of a compound was never reported: nothing can be said of it yet
-    elif _landed(work, entry, now, was) or _reduced(work, entry, now, was):
+    elif (cut := landed(work, entry, now, was, refs)) is not None:
+        _remember(work, entry, now)
+        work.unsure |= cut
+    elif _reduced(work, entry, now, was):
         _remember(work, entry, now)
     elif entry.direction is Direction.OUT:
         _drifted(work, entry, now)
@@ -140,46 +147,6 @@ def _agree(work: Work, name: str) -> None:
     work.settle_head(name)
 
 
-def _landed(work: Work, entry: Entry, now: tuple[Value, ...], was: tuple[Value, ...]) -> bool:
-    """Whether the read shows an unanswered write of ours; then the remote holds that write's versions."""
-    if not work.ghosts:
-        return False
-    versions: dict[str, int] = {}
-    left = dict(work.ghosts)
-    for name, value, old in zip(entry.remote, now, was, strict=True):
-        if value == old:
-            continue
-        ghost = next(
-            (g for g in reversed(left.get(name, ())) if g.value == value or reduces(value, g.value)), None
-        )
-        if ghost is None:
-            return False
-        versions.update(ghost.versions)
-        left[name] = tuple(g for g in left[name] if g is not ghost)  # a write lands at most once
-    work.ghosts = {name: ghosts for name, ghosts in left.items() if ghosts}
-    for name in entry.canon:
-        if name in versions:
-            work.agreed[name] = versions[name]
-            if versions[name] >= work.version_of(name):
-                work.settle_head(name)
-            else:
-                _late(work, entry, name)
-    return True
-
-
-def _late(work: Work, entry: Entry, name: str) -> None:
-    """An old write of ours over a newer one: write again, and keep it, for a person may have typed it."""
-    work.owes = True
-    stamp = work.stamp_of(name)
-    told = [work.change.fields[field] for field in entry.remote if field in work.change.fields]
-    candidates = (
-        Candidate(work.fields[name], stamp.system, stamp.time, stamp.event, stamp.version),
-        Candidate(told[0] if len(told) == 1 else told, work.link.system, work.time, work.event),
-    )
-    why = "an unanswered write of ours landed late, or somebody typed the same value; written over"
-    work.clashes.append(Clash(name, None, candidates, why, "late", winner=0))
-
-
 def _reduced(work: Work, entry: Entry, now: tuple[Value, ...], was: tuple[Value, ...]) -> bool:
     """Whether the read only shows how the remote stored what we sent (trim, case, cut, rounding)."""
     if not work.unsure:
@@ -202,7 +169,7 @@ def _edited(
     theirs = _read(work, entry, now, refs)
     if theirs is None:
         return
-    base = _base(entry, was, refs)
+    base = base_of(entry, was, refs)
     _remember(work, entry, now)
     ours_there = work.outgoing(entry, refs)
     if ours_there == was:
@@ -214,10 +181,25 @@ def _edited(
             _said_anew(work, name, theirs[index])
             continue
         base_value = base[index] if base is not None else ABSENT
+        if name in work.flapping and _asked(work, name, theirs[index], base_value):
+            continue
         if name in entry.sets:
             see_set(work, name, theirs[index], base_value, book, _unsettled(work, entry, index, refs))
         else:
+            if work.ghosts and (planned := oldest(work, entry, name)) is not None:
+                gone_over(work, name, base_value, theirs[index], planned)
             _see_value(work, entry, name, theirs[index], base_value, ours_there == now, book)
+
+
+def _asked(work: Work, name: str, theirs: Value, base: Value) -> bool:
+    """Leave an edit to a person, next to what stands, for two automations would go on for ever."""
+    held = work.contests.get(name)
+    undecided = held is not None and held.open
+    rivals = [c for c in work.heads(name) if c.system != work.link.system]
+    if base is ABSENT or not rivals or (theirs == work.fields.get(name) and not undecided):
+        return False
+    contest(work, name, rivals, work.theirs(theirs, timed=True), base, RuleBook(ask=work.flapping[name]))
+    return True
 
 
 def _known_there(work: Work, entry: Entry) -> None:
@@ -273,15 +255,6 @@ def _read(work: Work, entry: Entry, now: tuple[Value, ...], refs: Refs) -> tuple
     return None
 
 
-def _base(entry: Entry, was: tuple[Value, ...], refs: Refs) -> tuple[Value, ...] | None:
-    if ABSENT in was:
-        return None
-    try:
-        return entry.incoming(was, refs)
-    except (ParseError, Unlinked):
-        return tuple(ABSENT for _ in entry.canon)
-
-
 def _see_value(
     work: Work, entry: Entry, name: str, theirs: Value, base: Value, same_there: bool, book: RuleBook
 ) -> None:
@@ -296,10 +269,10 @@ def _see_value(
     if not undecided:
         if name in work.fields and (theirs == ours or same_there):
             unseen = rivals_of(work, name, base, seen=agreed) if theirs == ours and not no_base else []
-            if not sways(work, name, unseen, theirs, book):
+            if not sways(work, name, unseen, theirs, base, book):
                 _agree(work, name)
                 if unseen:
-                    work.join(name, theirs)
+                    work.join(name, theirs, base)
                 return
         if no_base and is_blank(ours):
             work.take(name, theirs)

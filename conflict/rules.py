@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from conflict.own import Made, Misjudged, judge
 from conflict.strategies import NARROWING
 from syncd.core.nouns import Candidate, Rule, Value
 
@@ -22,9 +23,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """The rules of one kind, in the owner's order. Where none decides, a person is asked."""
+    """The rules of one kind, in the owner's order. Where none decides, a person is asked.
+
+    So it is where a strategy of the user's own misjudges; `strict` ones raise `Misjudged` then. Where
+    `ask` says why, a person is asked whatever the rules say.
+    """
 
     rules: tuple[Rule, ...] = ()
+    strict: bool = False
+    ask: str = ""
     _by_field: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False)
 
     def for_field(self, name: str) -> tuple[Rule, ...]:
@@ -35,19 +42,36 @@ class RuleBook:
             self._by_field[name] = found
         return found
 
-    def decide(self, name: str, candidates: Sequence[Candidate]) -> Verdict:
-        """The verdict over the whole set of concurrent candidates of a field."""
+    def decide(self, name: str, candidates: Sequence[Candidate], base: Value = None) -> Verdict:
+        """The verdict over the whole set of concurrent candidates of a field, which were made from `base`."""
+        if self.ask:
+            return Verdict("ask", self.ask, open=True)
         left = list(range(len(candidates)))
         for rule in self.for_field(name):
+            if rule.when is not None and not rule.when(candidates, base):
+                continue
             if rule.strategy == "ask":
                 break
             if rule.strategy == "union":
                 return _union([candidates[i] for i in left])
-            kept = NARROWING[rule.strategy]([candidates[i] for i in left], rule.args)
+            try:
+                kept = _narrowed(rule, [candidates[i] for i in left], base)
+            except Misjudged as error:
+                if self.strict:
+                    raise
+                return Verdict("ask", f"the strategy {rule.strategy} {error.why}", open=True)
+            if isinstance(kept, Made):
+                return Verdict(rule.strategy, f"{rule.strategy}: made of all", value=kept.value)
             left = [left[i] for i in kept]
             if _one_value([candidates[i] for i in left]):
                 return Verdict(rule.strategy, _why(rule, candidates[left[0]]), winner=left[0])
         return Verdict("ask", "no rule decides between the concurrent values", open=True)
+
+
+def _narrowed(rule: Rule, candidates: Sequence[Candidate], base: Value) -> Sequence[int] | Made:
+    if rule.function is not None:
+        return judge(rule, candidates, base)
+    return NARROWING[rule.strategy](candidates, rule.args)
 
 
 def _one_value(candidates: Sequence[Candidate]) -> bool:

@@ -33,12 +33,12 @@ def newest(candidates: Sequence[Candidate], args: Mapping[str, Any]) -> Survivor
     `skew` is in seconds, one number or one per system under `skews`. A candidate without a time can
     neither beat nor be beaten.
     """
-    return _undominated(candidates, args, lambda a, b: a.time + _skew(a, args) < b.time - _skew(b, args))
+    return _undominated(candidates, args, lambda a, b: a.time + skew_of(a, args) < b.time - skew_of(b, args))
 
 
 def oldest(candidates: Sequence[Candidate], args: Mapping[str, Any]) -> Survivors:
     """Those that no other is certainly older than; see `newest`."""
-    return _undominated(candidates, args, lambda a, b: b.time + _skew(b, args) < a.time - _skew(a, args))
+    return _undominated(candidates, args, lambda a, b: b.time + skew_of(b, args) < a.time - skew_of(a, args))
 
 
 def _undominated(
@@ -50,7 +50,8 @@ def _undominated(
     ]
 
 
-def _skew(candidate: Candidate, args: Mapping[str, Any]) -> float:
+def skew_of(candidate: Candidate, args: Mapping[str, Any]) -> float:
+    """How far a candidate's clock may be off, in seconds."""
     skews: Mapping[str, float] = args.get("skews", {})
     return float(skews.get(candidate.system, args.get("skew", 0.0)))
 

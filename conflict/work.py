@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from syncd.core.errors import ParseError, Unlinked
-from syncd.core.fieldmap import Entry, FieldMap, Refs
-from syncd.core.nouns import Candidate, Change, Clash, Contest, Stamp, Value
+from syncd.core.fieldmap import NO_REFS, Entry, FieldMap, Refs
+from syncd.core.nouns import Candidate, Change, Clash, Contest, Fields, Stamp, Value
 from syncd.core.state import Agreed, ElementStamp, Link, Record, Stamps
 
 ABSENT = object()
+NONE: Mapping[str, str] = {}
 RULE = "rule"
 PERSON = "person"
 
@@ -44,9 +46,10 @@ class Work:
         event: int,
         alien: frozenset[str] = frozenset(),
         shown: int = 0,
+        flapping: Mapping[str, str] = NONE,
     ) -> None:
         self.record, self.link, self.change, self.event = record, link, change, event
-        self.alien, self.shown = alien, shown
+        self.alien, self.shown, self.flapping = alien, shown, flapping
         self.version = record.version
         self.incoming_version = record.version + 1
         self.fields = dict(record.fields)
@@ -112,6 +115,13 @@ class Work:
         self.owes = True
         self.agreed[name] = min(self.agreed_of(name), self.version_of(name) - 1)
 
+    def contest_base(self, name: str, base: Value) -> Value:
+        """What a contest began with, whoever spoke first; `base`, where it begins now."""
+        held = self.contests.get(name)
+        if held is not None:
+            return held.base
+        return None if base is ABSENT else base
+
     def end_contest(self, name: str) -> None:
         contest = self.contests.pop(name, None)
         if contest is not None and contest.open:
@@ -124,10 +134,11 @@ class Work:
             left = left_after(held, name, self.link.system, self.fields.get(name))
             self.contests = {k: v for k, v in self.contests.items() if k != name} | left
 
-    def join(self, name: str, value: Value) -> None:
+    def join(self, name: str, value: Value, base: Value) -> None:
         """This remote says by itself what stands: while another may yet speak against it, it counts, too."""
         others = tuple(c for c in self.heads(name) if c.system != self.link.system)
-        self.contests = {**self.contests, name: Contest((*others, self.voice(name, value)))}
+        contest = Contest((*others, self.voice(name, value)), base=self.contest_base(name, base))
+        self.contests = {**self.contests, name: contest}
 
     def voice(self, name: str, value: Value) -> Candidate:
         """This remote as one more that says what stands: under its version, for nothing changes."""
@@ -141,10 +152,7 @@ class Work:
 
     def outgoing(self, entry: Entry, refs: Refs) -> tuple[Value, ...] | None:
         """What the remote would be told of an entry now; None where it cannot be said."""
-        try:
-            return entry.outgoing(tuple(self.fields.get(name) for name in entry.canon), refs)
-        except (ParseError, Unlinked, AttributeError, TypeError, ValueError):
-            return None  # the last three: our value is from a time when the field had another type
+        return said(self.fields, entry, refs)
 
     def outcome(self, fmap: FieldMap) -> Outcome:
         """The result, with agreed folded into one number where all is agreed."""
@@ -186,6 +194,31 @@ class Work:
         return told or self.link.remote_version
 
 
+def said(fields: Fields, entry: Entry, refs: Refs = NO_REFS) -> tuple[Value, ...] | None:
+    """An entry in a remote's language; None where it cannot be said."""
+    try:
+        return entry.outgoing(tuple(fields.get(name) for name in entry.canon), refs)
+    except (ParseError, Unlinked, AttributeError, TypeError, ValueError):
+        return None  # the last three: our value is from a time when the field had another type
+
+
+def holds(held: Fields, entry: Entry, values: tuple[Value, ...] | None) -> bool:
+    """Whether a remote that holds these fields holds an entry's values; never what cannot be said."""
+    return values is not None and all(
+        held.get(name, ABSENT) == value for name, value in zip(entry.remote, values, strict=True)
+    )
+
+
+def base_of(entry: Entry, was: tuple[Value, ...], refs: Refs) -> tuple[Value, ...] | None:
+    """The canonical fields of an entry by a shadow: None where it lacks one, ABSENT where none is read."""
+    if ABSENT in was:
+        return None
+    try:
+        return entry.incoming(was, refs)
+    except (ParseError, Unlinked):
+        return tuple(ABSENT for _ in entry.canon)
+
+
 def fold(record: Record, agreed: Agreed, fmap: FieldMap) -> Agreed:
     """One number in place of exceptions, once every mapped field is agreed and nothing is contested."""
     if agreed.number == record.version and not agreed.own:
@@ -196,10 +229,15 @@ def fold(record: Record, agreed: Agreed, fmap: FieldMap) -> Agreed:
     fields, stamps, base = record.fields, record.stamps.own, record.stamps.base
     if own and not stamps and fields.keys() <= own.keys() and min(own.values()) >= base.version:
         return Agreed(record.version)  # a create that told everything: no field need be looked at
-    for entry in fmap.entries:  # written out: this runs for every field of every write
-        for name in entry.canon:
-            if name in fields and own.get(name, number) < stamps.get(name, base).version:
-                return agreed
+    # what is neither stamped nor agreed by itself is behind in all fields or in none
+    names = stamps.keys() | own.keys() if base.version <= number else fmap.by_canon.keys()
+    for name in names:
+        if (
+            name in fields
+            and own.get(name, number) < stamps.get(name, base).version
+            and name in fmap.by_canon
+        ):
+            return agreed
     return Agreed(record.version)
 
 
@@ -213,10 +251,18 @@ def settle_head(record: Record, name: str, system: str) -> Record:
     return replace(record, contests=contests | left)
 
 
+def told_rival(record: Record, name: str, system: str, version: int) -> Record:
+    """A remote was told a candidate that stood then: its own is over, though another one stands by now."""
+    held = record.contests.get(name)
+    if held is None or not any(c.version == version and c.system != system for c in held.candidates):
+        return record
+    return settle_head(record, name, system)
+
+
 def left_after(held: Contest, name: str, system: str, stands: Value) -> dict[str, Contest]:
     """What is left of a contest once `system` holds what stands; nothing while a person is asked."""
     if held.open:
         return {name: held}
     left = tuple(c for c in held.candidates if c.system != system or c.value == stands)
     party = len(left) > 1 and any(c.system == system for c in left)
-    return {name: Contest(left)} if party or any(c.value != stands for c in left) else {}
+    return {name: Contest(left, base=held.base)} if party or any(c.value != stands for c in left) else {}
