@@ -70,10 +70,11 @@ def stamps_bytes(record: Record) -> bytes:
 
 
 def contests_bytes(record: Record) -> bytes | None:
-    """{field: [open, [candidate, …]]}, or None where nothing is contested."""
+    """{field: [open, [candidate, …], base]}, or None where nothing is contested; an old one has no base."""
     if not record.contests:
         return None
-    return orjson.dumps({n: (c.open, [_row(x) for x in c.candidates]) for n, c in record.contests.items()})
+    held = record.contests.items()
+    return orjson.dumps({n: (c.open, [_row(x) for x in c.candidates], c.base) for n, c in held})
 
 
 def _row(c: Candidate) -> tuple[Any, ...]:
@@ -107,8 +108,8 @@ def record_of(
 
 def _contests(raw: bytes) -> dict[str, Contest]:
     return {
-        n: Contest(tuple(Candidate(*row) for row in rows), is_open)
-        for n, (is_open, rows) in orjson.loads(raw).items()
+        n: Contest(tuple(Candidate(*row) for row in rows), is_open, *base)
+        for n, (is_open, rows, *base) in orjson.loads(raw).items()
     }
 
 

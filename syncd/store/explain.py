@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -22,6 +22,7 @@ DOORS = {
     "inbox": "the inbox, where it had waited",
     "answer": "the answer to a write of ours",
 }
+Maps: TypeAlias = Mapping[tuple[str, str], FieldMap]
 _STATES = {
     LinkState.GONE: "its copy is gone",
     LinkState.DETACHED: "detached: it is left alone there",
@@ -62,8 +63,8 @@ class Explanation:
         return asdict(self)
 
 
-def explain(story: Story, name: str, maps: Mapping[str, FieldMap]) -> Explanation:
-    """Why `name` has its value. `maps` are the kind's mappings by system."""
+def explain(story: Story, name: str, maps: Maps) -> Explanation:
+    """Why `name` has its value. `maps` are the kind's mappings by system and object."""
     record = story.record
     return Explanation(
         name,
@@ -91,6 +92,8 @@ def life(story: Story) -> list[str]:
         if ITSELF in version.changes:
             what = "deleted" if version.changes[ITSELF] == "delete" else "brought back"
             said.append(f"It was {what} by {version.system} on {moment(version.at)}.")
+    for other, at in story.joined:
+        said.append(f"Record {other} became one with it on {moment(at)}.")
     said += [_rival(decision) for decision in story.decisions if decision.field == ITSELF]
     return said
 
@@ -140,9 +143,9 @@ def _by(decision: Decision) -> str:
     return f"a person, for {shown(verdict.get('value'))}"
 
 
-def _place(record: Record, copy: Copy, name: str, maps: Mapping[str, FieldMap]) -> Place | None:
+def _place(record: Record, copy: Copy, name: str, maps: Maps) -> Place | None:
     link = copy.link
-    fmap = maps.get(link.system)
+    fmap = maps.get((link.system, link.object))
     entries = [entry for entry in fmap.entries if name in entry.canon] if fmap is not None else []
     if not entries or link.remote_id.startswith("detached:"):
         return None
@@ -155,6 +158,8 @@ def _place(record: Record, copy: Copy, name: str, maps: Mapping[str, FieldMap]) 
 
 def _status(record: Record, copy: Copy, name: str, entries: Sequence[Entry]) -> tuple[str, bool]:
     link = copy.link
+    if link.state is LinkState.DUPLICATE and link.gone_by == "merge":
+        return "merged with another copy there, or made into one", False
     if link.state is not LinkState.LIVE:
         return _STATES[link.state], False
     stamp = record.stamps.of(name)

@@ -5,15 +5,18 @@ Reads only. All values of the record are in here: show it to its owner, and log 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from syncd.core.errors import SyncdError
 from syncd.core.nouns import Value
 from syncd.core.state import Link, Record
 from syncd.store.codec import layout_fields
+from syncd.store.joins import survivors
 from syncd.store.prune import Kept, kept
 from syncd.store.rows import LINK_COLUMNS, LinkNames, link_from, load_records
 from syncd.store.store import Conn, Store
@@ -30,6 +33,12 @@ where v.record_id = $1 order by v.version"""
 _CONFLICTS = """
 select conflict, field, state, why, base, candidates, verdict, config, opened, closed
 from conflicts where record_id = $1 order by conflict"""
+_THEN = """
+select distinct on (u.record_id, u.field) u.record_id, u.field, v.changes -> u.field as value
+from unnest($1::bigint[], $2::text[], $3::bigint[]) as u(record_id, field, version)
+join versions v on v.record_id = u.record_id and v.version <= u.version and v.changes::jsonb ? u.field
+order by u.record_id, u.field, v.version desc"""
+_JOINED = "select record_id, at from redirects where survivor = $1 order by at"
 _PARKED = """
 select p.parked, s.system, p.direction, p.remote_id, p.field, p.code, p.message, p.at
 from parked p join streams s using (stream)
@@ -100,7 +109,10 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """All that the store knows of one record; `kept` says how far back that goes."""
+    """All that the store knows of one record; `kept` says how far back that goes.
+
+    `joined` are the records that became one with it, and when.
+    """
 
     record: Record
     versions: Sequence[Version]
@@ -108,6 +120,7 @@ class Story:
     copies: Sequence[Copy] = ()
     parked: Sequence[Mapping[str, Any]] = field(default=())
     kept: Kept = field(default=Kept())
+    joined: Sequence[tuple[int, datetime]] = ()
 
     @property
     def pruned(self) -> bool:
@@ -117,7 +130,10 @@ class Story:
 
 
 async def find_record(store: Store, kind: str, ident: str) -> int:
-    """The record that a person means by our id, or by `SYSTEM:REMOTE_ID`. Raises `NotFound`."""
+    """The record that a person means by our id, or by `SYSTEM:REMOTE_ID`. Raises `NotFound`.
+
+    Of one that became one with another it is the one that stays.
+    """
     async with store.read() as con:
         streams = await con.fetch(_STREAMS, kind)
         if not streams:
@@ -125,15 +141,22 @@ async def find_record(store: Store, kind: str, ident: str) -> int:
         system, colon, remote_id = ident.partition(":")
         mine = [row["stream"] for row in streams if row["system"] == system]
         if colon and not mine:
-            raise NotFound(f"no {kind} lives in a system {system}; write SYSTEM:REMOTE_ID, or our own id")
+            known = ", ".join(dict.fromkeys(row["system"] for row in streams))
+            raise NotFound(
+                f"no {kind} lives in a system {system}, but in {known}; write SYSTEM:REMOTE_ID, or our id"
+            )
         if colon:
             number = await con.fetchval(_BY_REMOTE, remote_id, mine)
             if number is None:
-                raise NotFound(f"{remote_id} in {system} is linked to no {kind}; was it read already?")
+                raise NotFound(
+                    f"{remote_id} in {system} is linked to no {kind}: there is none of that id, it was not "
+                    "read yet (`syncd status`), or it is set aside (`syncd parked`)"
+                )
             return int(number)
-    if not (ident.isascii() and ident.isdigit() and len(ident) < 19):
-        raise NotFound(f"{ident} is no id of ours; write a number, or SYSTEM:REMOTE_ID")
-    return int(ident)
+        if not (ident.isascii() and ident.isdigit() and len(ident) < 19):
+            raise NotFound(f"{ident} is no id of ours; write a number, or SYSTEM:REMOTE_ID")
+        number = int(ident)
+        return (await survivors(con, [number])).get(number, number)
 
 
 async def load_story(store: Store, kind: str, record_id: int) -> Story:
@@ -143,7 +166,9 @@ async def load_story(store: Store, kind: str, record_id: int) -> Story:
         reach = await kept(con)
         if record is None:
             forgotten = f", or it was deleted before {reach.tombstones:%Y-%m-%d}" if reach.tombstones else ""
-            raise NotFound(f"there is no {kind} {record_id}{forgotten}")
+            raise NotFound(
+                f"there is no {kind} {record_id}{forgotten}; a remote's id is written SYSTEM:REMOTE_ID"
+            )
         if record.kind != kind:
             raise NotFound(f"{record_id} is a {record.kind}, not a {kind}")
         copies = await _copies(con, record)
@@ -151,7 +176,8 @@ async def load_story(store: Store, kind: str, record_id: int) -> Story:
         versions = _chained(await con.fetch(_VERSIONS, record_id), reach.history)
         decisions = [Decision(**dict(row)) for row in await con.fetch(_CONFLICTS, record_id)]
         parked = [dict(row) for row in await con.fetch(_PARKED, record_id)]
-    return Story(record, versions, decisions, copies, parked, reach)
+        joined = [(row["record_id"], row["at"]) for row in await con.fetch(_JOINED, record_id)]
+    return Story(record, versions, decisions, copies, parked, reach, joined)
 
 
 def _chained(rows: Sequence[Any], begins: datetime | None) -> list[Version]:
@@ -187,3 +213,12 @@ def replay(versions: Sequence[Version], upto: int | None = None) -> tuple[dict[s
         if upto is None or version.version <= upto:
             fields.update(version.changes)
     return {name: value for name, value in fields.items() if name != ITSELF}, fields.get(ITSELF) == "delete"
+
+
+async def values_then(con: Conn, wanted: Iterable[tuple[int, str, int]]) -> dict[int, dict[str, Value]]:
+    """What fields held in older versions, (record id, field, version) each; what was pruned is left out."""
+    records, names, versions = zip(*wanted, strict=True) if (wanted := list(wanted)) else ((), (), ())
+    found: dict[int, dict[str, Value]] = {}
+    for row in await con.fetch(_THEN, list(records), list(names), list(versions)):
+        found.setdefault(row["record_id"], {})[row["field"]] = orjson.loads(row["value"])
+    return found

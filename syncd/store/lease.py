@@ -7,6 +7,7 @@ frees it at once from a daemon that died.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -27,6 +28,16 @@ _RENEW = """update lease set expires = now() + make_interval(secs => $1)
     where name = 'engine' and token = $2 returning 1"""
 _LOCK = "select pg_try_advisory_lock($1, ($2::bigint & 2147483647)::int)"
 
+_END = """select pg_terminate_backend(a.pid) from pg_locks l join pg_stat_activity a using (pid)
+    where l.relation = 'lease'::regclass and a.datname = current_database() and a.pid <> pg_backend_pid()
+    and a.application_name = 'syncd' and a.usename = current_user
+    and a.xact_start < clock_timestamp() - make_interval(secs => $1)"""
+"""End the transactions that passed the fence and do not end by themselves, once the lease has run out.
+
+The server does it for one that is idle, but not for one whose client stalled in the middle of a statement
+(PostgreSQL's extended protocol: parsed, not yet executed). Nothing of it was committed.
+"""
+
 
 class Lease:
     """This process's claim on the store, kept over a connection of its own."""
@@ -40,6 +51,7 @@ class Lease:
         self._con: Any = None
         self._locked = False
         self._until = 0.0
+        self._turn = asyncio.Lock()
         self.token: int | None = None
 
     def left(self) -> float:
@@ -74,14 +86,25 @@ class Lease:
         while True:
             await self._clock.sleep(self._seconds / 3)
             try:
-                await self.renew_once()
-                await beside()
+                async with self._turn:
+                    await self._renew()
+                    await beside()
             except StoreUnavailable:
                 if self.left() <= 0:
                     raise
 
     async def renew_once(self) -> None:
         """One renewal; raises `Fenced` or `StoreUnavailable`."""
+        async with self._turn:
+            await self._renew()
+
+    async def ensure(self, seconds: float) -> None:
+        """Renew it where less is left: what is begun now may take so long. Raises as `renew_once`."""
+        async with self._turn:
+            while self.left() < seconds:  # also after a stall within the renewal itself
+                await self._renew()
+
+    async def _renew(self) -> None:
         before = self._clock.monotonic()
         with guarded(self._where):
             con = await self.connection()
@@ -116,17 +139,22 @@ class Lease:
             self._locked = False  # the server may still believe that the lost session lives and holds it
         return self._con
 
-    async def _attempt(self) -> tuple[str, float] | None:
+    async def _attempt(self, *, again: bool = True) -> tuple[str, float] | None:
         """None when the lease is ours now, else who holds it and for how many seconds yet."""
         before = self._clock.monotonic()
         with guarded(self._where):
             con = await self.connection()
             rival = await self._look(con, "")  # without a lock, lest waiting disturb the one who works
             if rival is None:
-                async with con.transaction():
-                    rival = await self._look(con, " for update")
-                    if rival is None:
-                        await self._take(con, before)
+                try:
+                    async with con.transaction():
+                        await con.execute(f"set local lock_timeout = {int(self._seconds * 1000 / 3)}")
+                        rival = await self._look(con, " for update")
+                        if rival is None:
+                            await self._take(con, before)
+                except asyncpg.LockNotAvailableError:
+                    await con.execute(_END, self._seconds / 3)
+                    rival = await self._attempt(again=False) if again else ("stalled in a transaction", 0)
         return rival
 
     async def _look(self, con: Any, lock: str) -> tuple[str, float] | None:

@@ -57,6 +57,7 @@ AGED = {
     "commands": ("command", "at", "done"),
     "conflicts": ("conflict", "opened", "case state when 'open' then null else coalesce(closed, opened) end"),
     "brakes": ("brake", "at", "ended"),
+    "looks": ("look", "at", "at"),
 }
 
 

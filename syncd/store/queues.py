@@ -5,7 +5,8 @@ All calls take whole batches. `json` values are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -13,14 +14,16 @@ import orjson
 from syncd.core.nouns import Candidate, Clash
 from syncd.store.store import Conn, Store, Tx
 
+ANY = "any"
+"""What approves a push whatever it is."""
 GONE = "gone"
 """The `rule` in the verdict of a conflict that was closed because no system holds the record any more."""
 
 
 async def add_outbox(
-    tx: Tx, store: Store, behind: Iterable[tuple[int, int]], *, approved: bool = False
+    tx: Tx, store: Store, behind: Iterable[tuple[int, int]], *, approved: str | None = None
 ) -> None:
-    """Say that copies, (stream, record id) each, are behind."""
+    """Say that copies, (stream, record id) each, are behind. `approved` is the operation that may go."""
     rows = [(store.seq(), stream, record, approved) for stream, record in behind]
     if rows:
         columns = ("seq", "stream", "record_id", "approved")
@@ -34,15 +37,22 @@ async def claim_outbox(con: Conn, stream: int, above: int, limit: int) -> list[A
     return rows
 
 
+async def to_be_joined(con: Conn, stream: int) -> set[int]:
+    """The records whose copy was found in a stream, and is to be read before it is linked."""
+    sql = """select (suspects::jsonb ->> 'record')::bigint as record from inbox
+    where stream = $1 and reason = 'exists'"""
+    return {row["record"] for row in await con.fetch(sql, stream)}
+
+
 async def drop_outbox(tx: Tx, seqs: Collection[int]) -> None:
     """Settle rows."""
     if seqs:
         await tx.execute("delete from outbox where seq = any($1::bigint[])", list(seqs))
 
 
-async def approve(tx: Tx, seqs: Collection[int]) -> None:
-    """Rows that passed a brake: it counts them no more."""
-    await tx.execute("update outbox set approved = true where seq = any($1::bigint[])", list(seqs))
+async def approve(tx: Tx, seqs: Collection[int], op: str) -> None:
+    """Rows whose operation passed its brake, which counts it no more."""
+    await tx.execute("update outbox set approved = $2 where seq = any($1::bigint[])", list(seqs), op)
 
 
 async def add_inbox(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -59,6 +69,31 @@ async def drop_inbox(tx: Tx, seqs: Collection[int]) -> None:
     """Rows that were applied."""
     if seqs:
         await tx.execute("delete from inbox where seq = any($1::bigint[])", list(seqs))
+
+
+async def put_off_inbox(tx: Tx, seqs: Collection[int], until: datetime) -> None:
+    """Rows that are not to be looked at before."""
+    sql = "update inbox set not_before = $2 where seq = any($1::bigint[])"
+    await tx.execute(sql, list(seqs), until)
+
+
+async def take_up_inbox(tx: Tx, stream: int, remote_id: str) -> None:
+    """Rows of an id are looked at now, however long they were to wait."""
+    sql = "update inbox set not_before = null where stream = $1 and remote_id = $2"
+    await tx.execute(sql, stream, remote_id)
+
+
+async def held_changes(tx: Tx, stream: int, ids: Collection[str]) -> list[Any]:
+    """The changes of these ids that wait: (seq, remote_id, change, suspects)."""
+    sql = """select seq, remote_id, change, suspects from inbox
+    where stream = $1 and remote_id = any($2::text[]) and change is not null order by seq"""
+    rows: list[Any] = await tx.fetch(sql, stream, list(ids))
+    return rows
+
+
+async def note_suspects(tx: Tx, seq: int, suspects: Mapping[str, Any]) -> None:
+    """What is to be listed, should the record not show it when it is read again."""
+    await tx.execute("update inbox set suspects = $2 where seq = $1", seq, orjson.dumps(suspects))
 
 
 async def add_waits_in(tx: Tx, rows: Collection[tuple[str, int, str, int]]) -> None:
@@ -145,11 +180,11 @@ async def unpark_said(tx: Tx, changed: Sequence[tuple[int, str]]) -> None:
     await tx.execute(sql, [record for record, _ in changed], [field for _, field in changed])
 
 
-async def unpark_reads(tx: Tx, stream: int, ids: Collection[str]) -> None:
-    """Take remote records off the list whose values can all be read now."""
-    sql = """delete from parked
-    where stream = $1 and remote_id = any($2::text[]) and code = 'unreadable'"""
-    await tx.execute(sql, stream, list(ids))
+async def unpark_reads(tx: Tx, stream: int, ids: Collection[str], *, fields: bool = True) -> None:
+    """Take remote records off the list that can be read now; without `fields`, their single values stay."""
+    sql = """delete from parked where stream = $1 and remote_id = any($2::text[]) and code = 'unreadable'
+    and ($3 or field is null)"""
+    await tx.execute(sql, stream, list(ids), fields)
 
 
 async def note_clashes(tx: Tx, store: Store, config: int, clashes: Sequence[tuple[int, Clash]]) -> None:
@@ -240,9 +275,26 @@ def closed_why(number: int, state: str, rule: str | None) -> str:
     return f"conflict {number} {done}; `syncd conflicts` lists those that are open"
 
 
-async def unpark_code(tx: Tx, stream: int, code: str, names: Collection[str]) -> None:
-    """Take what was listed of fields off the list; the empty name stands for no field."""
-    if names:
-        sql = """delete from parked
-        where stream = $1 and code = $2 and coalesce(field, '') = any($3::text[])"""
-        await tx.execute(sql, stream, code, list(names))
+async def unpark_creates(tx: Tx, stream: int, but: str) -> list[int]:
+    """Take the creates that were refused off the list, but for what is listed under the code `but`.
+
+    Returns their records, in order.
+    """
+    sql = """delete from parked p
+    where p.stream = $1 and p.direction = 'out' and p.record_id is not null and p.code <> $2
+    and not exists (select from links l where l.record_id = p.record_id and l.stream = $1)
+    returning p.record_id"""
+    return sorted({row["record_id"] for row in await tx.fetch(sql, stream, but)})
+
+
+async def unpark_code(tx: Tx, stream: int, code: str, names: Collection[str]) -> list[int]:
+    """Take what was listed of fields off the list; the empty name stands for no field.
+
+    Returns the records, in order, whose writes were listed there.
+    """
+    if not names:
+        return []
+    sql = """delete from parked
+    where stream = $1 and code = $2 and coalesce(field, '') = any($3::text[]) returning record_id"""
+    rows = await tx.fetch(sql, stream, code, list(names))
+    return sorted({row["record_id"] for row in rows if row["record_id"] is not None})

@@ -28,7 +28,9 @@ LINK_COLUMNS = (
     *("remote_id", "stream", "record_id", "state", "gone_by", "evidence"),
     *("remote_version", "layout", "agreed", "shadow", "extras"),
 )
+LINK_JSON = ("agreed", "shadow", "extras")
 RECORD_COLUMNS = ("record_id", "kind", "version", "deleted", "fields", "stamps", "contests")
+RECORD_JSON = ("fields", "stamps", "contests")
 
 _LOAD_BY_REMOTE = f"""
 select {", ".join(f"l.{c}" for c in LINK_COLUMNS)}, {", ".join(f"r.{c}" for c in RECORD_COLUMNS)}
@@ -38,21 +40,27 @@ _LOAD_RECORDS = f"select {', '.join(RECORD_COLUMNS)} from records where record_i
 _LOAD_BY_RECORD = f"""
 select {", ".join(LINK_COLUMNS)} from links
 where record_id = any($1::bigint[]) and stream = $2 and state <> 'duplicate'"""
+_UNLINKED = """
+select record_id from links where record_id = any($1::bigint[]) group by record_id
+having bool_or(state = 'gone' and gone_by = 'them') and not bool_or(state = 'live')"""
+_LINKED_IN = """
+select record_id from links
+where record_id = any($1::bigint[]) and stream = any($2::smallint[]) and state <> 'duplicate'"""
 
+# the rows come as one JSON text: asyncpg tests each element of an array, and there would be ten arrays
 _UPDATE_RECORDS = """
 update records r set version = u.version, deleted = u.deleted, fields = u.fields, stamps = u.stamps,
   contests = u.contests
-from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bool[], $5::json[], $6::json[], $7::json[])
-  as u(record_id, old, version, deleted, fields, stamps, contests)
+from json_to_recordset($1) as u(record_id bigint, old bigint, version bigint, deleted bool, fields json,
+  stamps json, contests json)
 where r.record_id = u.record_id and r.version = u.old"""
 _UPDATE_LINKS = """
 update links l set record_id = u.record_id,
   state = case l.state when 'detached' then l.state else u.state end, gone_by = u.gone_by,
   evidence = u.evidence, remote_version = u.remote_version, layout = u.layout, agreed = u.agreed,
   shadow = u.shadow, extras = u.extras
-from unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::smallint[],
-  $9::json[], $10::json[], $11::json[])
-  as u(remote_id, record_id, state, gone_by, evidence, remote_version, layout, agreed, shadow, extras)
+from json_to_recordset($2) as u(remote_id text, record_id bigint, state text, gone_by text,
+  evidence bigint, remote_version text, layout smallint, agreed json, shadow json, extras json)
 where l.remote_id = u.remote_id and l.stream = $1"""
 
 
@@ -124,6 +132,18 @@ async def load_links(con: Conn, names: LinkNames, records: Collection[int]) -> d
     return {row["record_id"]: link_from(row, names) for row in rows}
 
 
+async def linked_in(con: Conn, streams: Sequence[int], records: Collection[int]) -> set[int]:
+    """Those of some records that have a link in one of some streams, duplicates left out."""
+    rows = await con.fetch(_LINKED_IN, list(records), list(streams))
+    return {row["record_id"] for row in rows}
+
+
+async def unlinked(con: Conn, records: Collection[int]) -> set[int]:
+    """Those of some records that are synced nowhere, for somebody deleted a copy (policy `unlink`)."""
+    rows = await con.fetch(_UNLINKED, list(records)) if records else ()
+    return {row["record_id"] for row in rows}
+
+
 async def insert_records(tx: Tx, records: Sequence[Record]) -> dict[int, bytes]:
     """New records; returns their fields as they were written, by id."""
     rows = [_record_row(record) for record in records]
@@ -148,18 +168,10 @@ async def update_records(tx: Tx, records: Sequence[tuple[int, Record]]) -> None:
     """Write back records, each with the version it was read at; raises `Collision` when one moved."""
     if not records:
         return
-    rows = [_record_row(record) for _, record in records]
-    status = await tx.execute(
-        _UPDATE_RECORDS,
-        [row[0] for row in rows],
-        [old for old, _ in records],
-        [row[2] for row in rows],
-        [row[3] for row in rows],
-        [row[4] for row in rows],
-        [row[5] for row in rows],
-        [row[6] for row in rows],
-    )
-    _all_of(status, len(rows), "records")
+    rows = [_named(RECORD_COLUMNS, _record_row(record), RECORD_JSON) for _, record in records]
+    for row, (old, _) in zip(rows, records, strict=True):
+        row["old"] = old
+    _all_of(await tx.execute(_UPDATE_RECORDS, orjson.dumps(rows)), len(rows), "records")
 
 
 async def insert_links(tx: Tx, names: LinkNames, links: Iterable[Link]) -> None:
@@ -167,6 +179,13 @@ async def insert_links(tx: Tx, names: LinkNames, links: Iterable[Link]) -> None:
     rows = [_link_row(link, names) for link in links]
     if rows:
         await tx.insert("links", rows, LINK_COLUMNS)
+
+
+async def forget_deletes(tx: Tx, records: Collection[int], stream: int | None = None) -> set[int]:
+    """Copies that we deleted may be made again, in one stream or in all; the records that had any."""
+    sql = """delete from links where record_id = any($1::bigint[]) and ($2::smallint is null or stream = $2)
+    and state = 'gone' and gone_by = 'us' returning record_id"""
+    return {row["record_id"] for row in await tx.fetch(sql, list(records), stream)}
 
 
 def _link_row(link: Link, names: LinkNames) -> tuple[Any, ...]:
@@ -189,9 +208,17 @@ async def update_links(tx: Tx, names: LinkNames, links: Sequence[Link]) -> None:
     """Write back links of one stream; raises `Collision` when one is gone."""
     if not links:
         return
-    rows = [_link_row(link, names) for link in links]
-    columns = [[row[i] for row in rows] for i in (0, 2, 3, 4, 5, 6, 7, 8, 9, 10)]
-    _all_of(await tx.execute(_UPDATE_LINKS, names.stream, *columns), len(rows), "links")
+    rows = [_named(LINK_COLUMNS, _link_row(link, names), LINK_JSON) for link in links]
+    _all_of(await tx.execute(_UPDATE_LINKS, names.stream, orjson.dumps(rows)), len(rows), "links")
+
+
+def _named(columns: Sequence[str], row: tuple[Any, ...], whole: Sequence[str]) -> dict[str, Any]:
+    """A row by its columns; `whole` are those that are JSON already."""
+    named = dict(zip(columns, row, strict=True))
+    for name in whole:
+        if named[name] is not None:
+            named[name] = orjson.Fragment(named[name])
+    return named
 
 
 def _all_of(status: str, wanted: int, what: str) -> None:

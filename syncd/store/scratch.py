@@ -20,8 +20,8 @@ from syncd.store.tables import RecordRow
 
 PREFIX = "syncd_plan_"
 _LOCK_CLASS = 0x73796E64
-_EMPTY = {"pages", "versions", "sweep_seen", "commands", "lease"}
-"""Tables that are left empty: nothing is decided by them."""
+_EMPTY = {"pages", "versions", "sweep_seen", "commands", "lease", "tokens", "accounts"}
+"""Tables that are left empty: nothing is decided by them. Tokens are kept in the original alone."""
 _ONLY = {"conflicts": "where state = 'open'"}
 _AHEAD = 1_000_000
 """How far the copy's numbers begin above the original's."""

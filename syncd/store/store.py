@@ -214,6 +214,16 @@ class Store:
             async with self._plain.acquire() as con:
                 yield Conn(con, self)
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Conn]:
+        """The same for a report of many statements: all see one moment of the store."""
+        with guarded(self.where):
+            async with (
+                self._plain.acquire() as con,
+                con.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield Conn(con, self)
+
     def seq(self) -> int:
         """The next number: higher than all that this process, or a holder of the lease before it, took.
 
@@ -234,6 +244,10 @@ class Store:
     def lease_left(self) -> float:
         """Seconds for which nobody else can hold the store; 0 without a lease."""
         return self._lease.left()
+
+    async def ensure_lease(self, seconds: float) -> None:
+        """Let nobody take over for `seconds`, at most the lease's; raises `Fenced` or `StoreUnavailable`."""
+        await self._lease.ensure(seconds)
 
     async def release_lease(self) -> None:
         """Let a successor in at once."""

@@ -82,7 +82,8 @@ class ConfigVersion(SQLModel, table=True):
 class Stream(SQLModel, table=True):
     """One object of one system as a copy of one kind: what links, cursors and the outbox point at.
 
-    `cursor` is null before the first page; `swept_at` is when the last complete sweep ended.
+    `cursor` is null before the first page; `swept_at` is when the last complete sweep ended, or the epoch
+    where one is asked for, and a second later where that one has begun.
     """
 
     __tablename__ = "streams"
@@ -139,6 +140,16 @@ class RecordRow(SQLModel, table=True):
     __table_args__: ClassVar[Any] = (UPDATED_IN_PLACE,)
 
 
+class Redirect(SQLModel, table=True):
+    """A record that became one with another: `survivor` is the one that stays, never itself redirected."""
+
+    __tablename__ = "redirects"
+    record_id: int = _key()
+    survivor: int = _col(BigInteger)
+    at: datetime = _now()
+    __table_args__ = (Index("redirects_survivor", "survivor"),)
+
+
 class MatchKey(SQLModel, table=True):
     """Which records carry a match key. More than one is ambiguous, and never linked."""
 
@@ -167,7 +178,8 @@ class LinkRow(SQLModel, table=True):
 
     `extras` is null, or an object with `ghosts` (unsettled writes), `unsure` (fields whose stored form is
     not known yet) and `unapplied` (values that wait for their reference or for a mapping that can read
-    them). `gone_by` tells a delete of ours (`us`, `cascade`) from one of theirs.
+    them). `gone_by` tells a delete of ours (`us`, `cascade`) from one of theirs, and is `merge` where a
+    duplicate is one because its system merged it away.
     """
 
     __tablename__ = "links"
@@ -195,13 +207,16 @@ class LinkRow(SQLModel, table=True):
 
 
 class OutboxRow(SQLModel, table=True):
-    """A copy is behind: never a payload. Append-only; settled by `seq`. `approved` passed a brake."""
+    """A copy is behind: never a payload. Append-only; settled by `seq`.
+
+    `approved` is the operation that passed its brake: create, update or delete; `any` by a person's word.
+    """
 
     __tablename__ = "outbox"
     seq: int = _key()
     stream: int = _col(SmallInteger)
     record_id: int = _col(BigInteger)
-    approved: bool = Field(sa_column_kwargs={"server_default": text("false")})
+    approved: str | None = _col(Text, null=True)
 
 
 class SendRow(SQLModel, table=True):
@@ -215,6 +230,22 @@ class SendRow(SQLModel, table=True):
     batch: int = _key()
     stream: int = _col(SmallInteger)
     op: str = _col(Text)
+    at: datetime = _now()
+    body: Any = _json()
+
+
+class LookRow(SQLModel, table=True):
+    """A write whose record's history is to be looked at: an edit may have been written over unseen.
+
+    `body` is {"since", "until": the remote's versions before and after it, "fields": {remote field: [what it
+    held by our last read, what we left there]}}.
+    """
+
+    __tablename__ = "looks"
+    look: int = _key()
+    stream: int = _col(SmallInteger)
+    remote_id: str = _col(Text)
+    record_id: int = _col(BigInteger)
     at: datetime = _now()
     body: Any = _json()
 
@@ -351,6 +382,38 @@ class SweepSeen(SQLModel, table=True):
     remote_id: str = _key(Text)
     stream: int = _key(SmallInteger)
     __table_args__: ClassVar[Any] = ({"prefixes": ["UNLOGGED"]},)
+
+
+class TokenRow(SQLModel, table=True):
+    """The tokens of one system's log-in, encrypted: `body` under the key that `key` names.
+
+    `body` and `key` are null before the first answer of a configured refresh token. `version` rises with
+    every new body; `holder` renews it, alone, until `held_until`. `refused` is when the vendor would not
+    renew it. `client` is the OAuth client that it was granted to.
+    """
+
+    __tablename__ = "tokens"
+    system: str = _key(Text)
+    client: str = _col(Text)
+    key: str | None = _col(Text, null=True)
+    body: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    version: int = _col(BigInteger)
+    connected: datetime = _now()
+    renewed: datetime = _now()
+    refused: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    holder: str | None = _col(Text, null=True)
+    held_until: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+
+
+class AccountRow(SQLModel, table=True):
+    """Whose data a system holds: with another `account` nothing runs. It outlives the log-in."""
+
+    __tablename__ = "accounts"
+    system: str = _key(Text)
+    account: str = _col(Text)
+    name: str = _col(Text)
+    person: str = _col(Text)
+    since: datetime = _now()
 
 
 class CommandRow(SQLModel, table=True):

@@ -13,8 +13,8 @@ from typing import Any
 
 from syncd.store.store import Conn, Store
 
-ASKED = datetime(1970, 1, 1, tzinfo=UTC)
-"""The date of a sweep that is asked for and has not come to its end."""
+ASKED = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+"""Until this date: a sweep that is asked for, or was and has not come to its end."""
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ _COUNTS = {
 
 def _stream(row: Any) -> StreamView:
     swept = row["swept_at"]
-    asked = swept == ASKED
+    asked = swept is not None and swept <= ASKED
     return StreamView(
         row["stream"],
         row["system"],
