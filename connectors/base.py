@@ -15,24 +15,32 @@ engine then describes, as it does from time to time anyway.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from syncd.core.errors import SyncdError
-from syncd.core.nouns import Change, Cursor, Fields, Page, Push, PushResult
+from syncd.core.nouns import Change, Cursor, Fields, Page, Past, Push, PushResult
 
 __all__ = [
     "CanBell",
     "CanFetch",
+    "CanFetchEach",
     "CanFind",
+    "CanGreet",
+    "CanHistory",
+    "CanMeter",
+    "CanNote",
     "CanReceive",
     "CanScan",
     "Capabilities",
     "Connector",
     "Delivery",
     "FieldInfo",
+    "Greeting",
+    "Looked",
+    "Meter",
     "ObjectInfo",
     "Refusal",
     "Refused",
@@ -46,9 +54,13 @@ class Capabilities:
 
     `client_ids`: a create may carry `Push.key` as the record's own id. `upsert_key`: a create by
     `Push.key` in the object's key field is idempotent. A fetch by id shows what a write committed;
-    `find_lag` is how long a look-up by key may hide a new record.
+    `find_lag` is how long a look-up by key may hide a new record. `read_lag` is how old all that the feed
+    shows may be; `late` how long the feed may leave out a single change while it shows others that were made
+    after it. `feed` is False where each read of changes is one of everything.
     `delivery_headers` (lower case) tell one webhook delivery from another, with its query and body: the
     signature's and the timestamp's. None where nothing is signed: then no delivery is taken for a replay.
+    `burst` is the vendor's limit of short times, (requests, seconds): the smallest of its plans, until
+    a meter tells which one holds. `history_batch`: so many ids at most in one question of `CanHistory`.
     """
 
     deletes_reported: bool = False
@@ -59,19 +71,26 @@ class Capabilities:
     client_ids: bool = False
     archives: bool = False
     stored_in_answer: bool = False
+    feed: bool = True
     read_lag: float = 0.0
+    late: float = 0.0
     find_lag: float = 0.0
     clock_skew: float = 0.0
     read_batch: int = 100
     write_batch: int = 100
+    history_batch: int = 50
     calls_per_second: float | None = None
+    burst: tuple[int, float] | None = None
     delivery_headers: tuple[str, ...] | None = ()
     cascades: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """One remote field. `type` is a canonical type's name, the nearest one; `length` in characters."""
+    """One remote field. `type` is a canonical type's name, the nearest one; `length` in characters.
+
+    `references` names the object that a reference points into; None where that may be one of several.
+    """
 
     name: str
     type: str
@@ -88,11 +107,16 @@ class FieldInfo:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """One remote object (a table, an sObject) and its fields by name. `notes` say what cannot be trusted."""
+    """One remote object (a table, an sObject) and its fields by name. `notes` say what cannot be trusted.
+
+    `records` is how many were looked at to describe it; 0: what the configuration says could not be held
+    against any; None: that is not how it is described.
+    """
 
     name: str
     fields: Mapping[str, FieldInfo]
     notes: tuple[str, ...] = ()
+    records: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +167,31 @@ class CanFetch(Protocol):
     async def fetch(self, object: str, ids: Sequence[str]) -> Sequence[Change]:
         """One change per id: an upsert with the whole record, or a delete where the remote says gone.
 
+        A record that was merged away or converted is a MERGE or CONVERT that names what is left, wherever the
+        remote tells: a mere delete would be carried on to the other systems.
         An id that is left out is one of which the remote says nothing: this account may not see all records.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a read of several ids came to. `changes` are as of `fetch`.
+
+    `failed` says why, per id, where others of the same read were answered; of `unasked` nothing is known,
+    for time was up. An id that is in none of them is one of which the remote says nothing.
+    """
+
+    changes: Sequence[Change]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    unasked: Collection[str] = ()
+
+
+@runtime_checkable
+class CanFetchEach(Protocol):
+    """Read by id where each is a call of its own, so that one may fail and the others not."""
+
+    async def fetch_each(self, object: str, ids: Sequence[str]) -> Looked:
+        """As `fetch`, keeping what was answered. Raises where nothing was."""
 
 
 @runtime_checkable
@@ -156,11 +203,65 @@ class CanFind(Protocol):
 
 
 @runtime_checkable
+class CanHistory(Protocol):
+    """Tell what fields held before, where there is no compare-and-set: an edit that fell between our look at
+    a record and our write to it is found by it afterwards, and listed."""
+
+    async def field_history(
+        self, object: str, wanted: Mapping[str, Collection[str]]
+    ) -> Mapping[str, Mapping[str, Sequence[Past]]]:
+        """The values of some fields of each record, as `fetch` tells them, the newest first; `wanted` are the
+        fields by id. Left out are records that are not there, and fields without a history.
+        """
+
+    def moment(self, version: str) -> float | None:
+        """When a record had last changed whose `remote_version` is this, by the clock of its history; seconds
+        since 1970. None where that cannot be told."""
+
+
+@runtime_checkable
 class CanBell(Protocol):
     """A hint that something changed; it carries nothing and may be lost."""
 
     async def bell(self) -> None:
         """Return when the remote rang since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """What a connector sent, and what the vendor said last of how much it may send. Times in seconds.
+
+    `requests` counts all since it was made, log-ins too; `heard` how many answers said something of the
+    rest, by which a new word is known. `remaining` of `limit` requests may be sent until `resets_in` after
+    that answer; `wait` is how long nothing may be sent at all. `window` is set where the limit is of the last
+    so many seconds at any time (a rolling day); then `resets_in` is how long the word is believed. `burst` is
+    the limit of short times that the vendor told, as in `Capabilities`.
+    """
+
+    requests: int = 0
+    heard: int = 0
+    remaining: int | None = None
+    limit: int | None = None
+    resets_in: float | None = None
+    wait: float | None = None
+    window: float | None = None
+    burst: tuple[int, float] | None = None
+
+
+@runtime_checkable
+class CanMeter(Protocol):
+    """Count real requests: one call of the contract may take several."""
+
+    def meter(self) -> Meter:
+        """The count, and the vendor's last word."""
+
+
+@runtime_checkable
+class CanNote(Protocol):
+    """Tell what a person should know, though everything goes on."""
+
+    def notes(self) -> Sequence[str]:
+        """What does not work as configured now, and since when; a sentence each, without values."""
 
 
 Refusal: TypeAlias = Literal["unsigned", "forged", "stale", "malformed", "unknown"]
@@ -180,7 +281,8 @@ class Refused(SyncdError):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One webhook call as it came. Header names are in lower case; `body` is as it was sent."""
+    """One webhook call as it came. Header names are in lower case; `body` is as it was sent, and `target`
+    the path with its query, nothing of them decoded (empty: not known)."""
 
     method: str
     path: str
@@ -188,6 +290,7 @@ class Delivery:
     headers: Mapping[str, str]
     body: bytes
     received_at: datetime
+    target: str = ""
 
 
 @runtime_checkable
@@ -204,6 +307,25 @@ class CanReceive(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Greeting:
+    """What a vendor wants to hear back before it sends anything; it is answered with 200."""
+
+    body: bytes
+    media_type: str = "text/plain"
+
+
+@runtime_checkable
+class CanGreet(Protocol):
+    """Prove to the vendor that an address for webhooks is ours."""
+
+    def greet(self, delivery: Delivery) -> Greeting | None:
+        """The answer to a vendor's question, by whatever method it comes; None for what is none.
+
+        Pure and quick, as `CanReceive.receive`. Nothing changes by it. Raises `Refused`, nothing else.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectSpec:
     """What the configuration wants of one object: which fields, and where our key goes."""
 
@@ -213,13 +335,28 @@ class ObjectSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What companies and contacts are there, for the file that `syncd init` writes.
+
+    `objects` by kind; `fields` theirs by ours, for each kind, as they stand in the file; `key_field` the
+    usual name of the field for our id; `hints` are settings of the system, as they stand in the file, with
+    `NAME` for the system's name in variables.
+    """
+
+    objects: Mapping[str, str]
+    fields: Mapping[str, Mapping[str, str]]
+    key_field: str
+    hints: tuple[str, ...] = ()
+
+
 class Factory(Protocol):
     """What the entry point group `syncd.connectors` names: a class or function that makes a connector.
 
     `settings` is the system's section of the configuration without the words common to all connectors;
     `OPTIONS` and `OBJECT_OPTIONS` on it, pydantic models, let `syncd check` judge them before that;
     `ARCHIVES` says whether it can archive: always (True), never (False), or where an object option is set
-    (its name).
+    (its name). `EXAMPLE`, an `Example`, is for what `syncd init` writes.
     """
 
     def __call__(self, name: str, settings: Fields, objects: Sequence[ObjectSpec]) -> Connector: ...

@@ -15,6 +15,13 @@ from syncd.core.errors import RetryLater
 NOTHING = b""
 
 
+class Unreadable(RetryLater):
+    """A success whose body cannot be read: cut on the way, a page of a proxy, or not the API at all."""
+
+    def __init__(self, message: str, writes: bool) -> None:
+        super().__init__(message, uncertain=writes)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`headers` are looked up without regard to case; `body` is whole, or the call would have failed."""
@@ -41,9 +48,17 @@ class Answer:
         except orjson.JSONDecodeError:
             if not self.ok:
                 return None
-            kind = "nothing" if not body.strip() else "something that is not JSON, or not all of it"
-            message = f"{what}: the server answered {self.status} with {kind}"
-            raise RetryLater(message, uncertain=writes) from None
+            raise Unreadable(f"{what}: the server answered {self.status} with {self._kind}", writes) from None
+
+    @property
+    def _kind(self) -> str:
+        """What a body is that is not JSON."""
+        if not self.body.strip():
+            return "nothing"
+        media = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if media in ("text/html", "text/plain", "text/xml", "application/xml"):
+            return f"{media}, where JSON should be"
+        return "something that is not JSON, or not all of it"
 
     def date(self) -> datetime | None:
         """The server's clock when it answered, in whole seconds; None where it says none."""

@@ -27,6 +27,9 @@ class Auth(Protocol):
     def secrets(self) -> list[str]:
         """What must not be shown."""
 
+    async def aclose(self) -> None:
+        """Let a log-in that is under way end; the connections close after that."""
+
 
 class HeaderAuth:
     """Fixed headers: a token, a key, nothing at all."""
@@ -44,6 +47,9 @@ class HeaderAuth:
 
     def secrets(self) -> list[str]:
         return [word for value in self.headers.values() for word in (value, value.rpartition(" ")[2])]
+
+    async def aclose(self) -> None:
+        pass
 
 
 class BasicAuth(HeaderAuth):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
@@ -14,6 +14,8 @@ from yarl import URL
 
 from connectors.http.answer import Answer
 from connectors.http.auth import Auth, HeaderAuth, Pairs
+from connectors.http.rates import Counted, RateHeaders
+from connectors.http.reasons import because, origin_of
 from connectors.http.tls import tls_context
 from syncd.core.errors import NeedsOperator, RetryLater, SyncdError
 
@@ -54,19 +56,23 @@ class HttpClient:
         timeout: float = 15.0,
         concurrency: int = 4,
         tls: Mapping[str, str | None] | None = None,
+        rate: RateHeaders | None = None,
     ) -> None:
         self.name, self.url, self.auth = name, url.rstrip("/"), auth or HeaderAuth()
         self.headers = {"Accept": "application/json", "User-Agent": "syncd", **(headers or {})}
         self.timeout, self.concurrency, self.tls = timeout, concurrency, tls
         self.origin = "{0.scheme}://{0.netloc}".format(urlsplit(self.url))
+        self.counted = Counted(rate)
+        self.renewing: Collection[int] = (401, 403)
+        """Statuses that a new log-in may mend."""
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request) -> Answer:
-        """One request under the log-in; after 401 or 403 once more under a new one."""
+        """One request under the log-in; after a status that this may mend once more under a new one."""
         async with _Within(self, writes=False):
             headers, query = await self.auth.apply(self)
         answer = await self._sent(request, headers, query)
-        if answer.status not in (401, 403):
+        if answer.status not in self.renewing:
             return answer
         async with _Within(self, writes=False):
             if not await self.auth.renew(self, {**headers, **query}):
@@ -80,6 +86,7 @@ class HttpClient:
 
     async def aclose(self) -> None:
         """Close the connections. Safe to call twice."""
+        await self.auth.aclose()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -119,10 +126,13 @@ class HttpClient:
     async def _ask(self, request: Request, url: str, headers: Pairs, query: str = "") -> Answer:
         if query:
             url += ("&" if "?" in url else "?") + query
+        self.counted.sent()
         try:
-            return await self._exchange(request, url, {**request.headers, **headers})
+            answer = await self._exchange(request, url, {**request.headers, **headers})
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise self._failure(error, uncertain=request.writes) from None
+            raise self._failure(error, url, uncertain=request.writes) from None
+        self.counted.heard(answer)
+        return answer
 
     async def _exchange(self, request: Request, url: str, headers: Mapping[str, str]) -> Answer:
         async with self._open().request(
@@ -149,15 +159,16 @@ class HttpClient:
             )
         return self._session
 
-    def _failure(self, error: Exception, *, uncertain: bool) -> SyncdError:
+    def _failure(self, error: Exception, url: str, *, uncertain: bool) -> SyncdError:
         """The next step after an exchange without an answer; a write that never left is not uncertain."""
+        where = f"{self.name}: the server at {origin_of(url)}"
         if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
             todo = "Set `tls: {ca: FILE}` to the certificate of who signed it"
-            return NeedsOperator(f"{self.name}: the server's certificate is not trusted", todo)
+            return NeedsOperator(f"{where} shows a certificate that is not trusted{because(error)}", todo)
         if isinstance(error, aiohttp.InvalidURL | ValueError):
             return NeedsOperator(f"{self.name}: an address cannot be used", "Check `url` and the paths")
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-            return RetryLater(f"{self.name}: the server cannot be reached")
+            return RetryLater(f"{where} cannot be reached{because(error)}")
         message = "no answer in time" if isinstance(error, TimeoutError) else DROPPED
         return RetryLater(f"{self.name}: {message}", uncertain=uncertain)
 

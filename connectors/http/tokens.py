@@ -61,6 +61,10 @@ class TokenAuth(ABC):
         sent = [] if token is None else [*token.headers.values(), *token.query.values()]
         return [*self.fixed_secrets(), *sent, *(value.rpartition(" ")[2] for value in sent)]
 
+    async def aclose(self) -> None:
+        """A log-in ends with the request that needs it, unless a subclass says otherwise."""
+        return
+
     def _ended(self) -> bool:
         return self._until is not None and asyncio.get_running_loop().time() >= self._until
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import orjson
@@ -124,7 +125,9 @@ class MemoryConnector:
             if listing.last is not None:
                 position = listing.last
                 changes = [self._change(object, row) for row in listing.rows]
-                yield Page(changes, _cursor(position, base if more else position[0]))
+                if not more:
+                    base = position[0] if listing.untold is None else min(position[0], listing.untold)
+                yield Page(changes, _cursor(position, base))
             await self.remote.faults.reach("read.page", object)
 
     async def scan(self, object: str) -> AsyncIterator[Page]:
@@ -238,7 +241,10 @@ class MemoryConnector:
 
     def _change(self, object: str, row: Sent) -> Change:
         if row.deleted:
-            return Change(self.name, object, str(row.id), Op.DELETE, occurred_at=row.stamp)
+            op = Op.DELETE if row.heir is None else Op.MERGE if row.heir[0] == object else Op.CONVERT
+            to, left = row.heir or (None, None)
+            gone = Change(self.name, object, str(row.id), op, occurred_at=row.stamp)
+            return replace(gone, survivor_id=left, survivor_object=to)
         return Change(
             self.name,
             object,

@@ -103,6 +103,18 @@ class MemoryRemote:
         with self.begin() as edit:
             edit.restore(object, remote_id)
 
+    def merge(self, object: str, loser: str, winner: str, fields: Fields | None = None) -> None:
+        """A person merges two records; `fields` are what the winner holds then. Needs `deletes_reported`."""
+        with self.begin() as edit:
+            edit.merge(object, loser, winner, fields)
+
+    def convert(
+        self, object: str, remote_id: str, to: str, fields: Fields | None = None, into: str | None = None
+    ) -> str:
+        """A person makes a record of another object of one, or joins it `into` one; its id."""
+        with self.begin() as edit:
+            return edit.convert(object, remote_id, to, fields, into)
+
     def reshape(self, object: str, fields: Mapping[str, FieldDef]) -> None:
         """An administrator changes an object's fields; values of those that are gone are hidden."""
         self.tables[object].reshape(fields)

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import inf
 
 from connectors.memory.shape import FieldDef, ObjectDef, normalised
 from syncd.core.nouns import Value
@@ -23,7 +24,11 @@ class Refusal(Exception):
 
 @dataclass(slots=True)
 class Row:
-    """One record as the CRM holds it. `txn` orders changes; several rows may share one."""
+    """One record as the CRM holds it. `txn` orders changes; several rows may share one.
+
+    `heir`, (object, id), is the record that a deleted one was merged with or made into. `born` is when it was
+    made, or taken out of the bin: an index lags behind that, and shows a later edit's old state meanwhile.
+    """
 
     id: str
     fields: dict[str, Value]
@@ -31,8 +36,10 @@ class Row:
     txn: int = 0
     stamp: datetime | None = None
     committed: datetime | None = None
+    born: datetime | None = None
     deleted: bool = False
     archived: bool = False
+    heir: tuple[str, str] | None = None
     touched: dict[str, int] = field(default_factory=dict)
 
 
@@ -142,7 +149,7 @@ class Table:
         for _, found in self.order[start:]:
             yield self.rows[found]
 
-    def changed_after(self, position: tuple[int, str], before: int) -> Iterator[Row]:
+    def changed_after(self, position: tuple[int, str], before: float = inf) -> Iterator[Row]:
         """Rows whose last change lies after a position and before a transaction number, in that order."""
         for index in range(bisect_right(self.log, position), len(self.log)):
             txn, remote_id = self.log[index]

@@ -55,6 +55,21 @@ class Transaction:
         """Queue the way back from deleted or archived."""
         self._edits.append(partial(self._restore, object, remote_id))
 
+    def merge(self, object: str, loser: str, winner: str, fields: Fields | None = None) -> None:
+        """Queue a merge: the loser goes, the winner takes `fields` and what referred to the loser."""
+        self._edits.append(partial(self._merge, object, loser, (object, winner), dict(fields or {})))
+
+    def convert(
+        self, object: str, remote_id: str, to: str, fields: Fields | None = None, into: str | None = None
+    ) -> str:
+        """Queue a conversion into a new record of the object `to`, or `into` one that is there; its id.
+
+        What both objects have is taken along, unless the other one is there already.
+        """
+        made = into or self.remote.tables[to].new_id()
+        self._edits.append(partial(self._convert, object, remote_id, (to, made), dict(fields or {}), into))
+        return made
+
     def commit(self) -> list[Row | None]:
         """Let all edits appear; returns the row of each, None for one that is gone."""
         try:
@@ -116,6 +131,27 @@ class Transaction:
                 else:
                     self._update(name, child, {column: None})
 
+    def _merge(self, object: str, loser: str, heir: tuple[str, str], fields: dict[str, Value]) -> Row | None:
+        gone = self._live(self.remote.tables[object], loser)
+        left = self._live(self.remote.tables[heir[0]], heir[1])
+        for name, table in self.remote.tables.items():
+            for child, column, _ in list(_children(table, object, loser)):
+                self._update(name, child, {column: heir[1]})
+        gone.heir = heir
+        self._delete(object, loser)
+        return self._update(heir[0], left.id, fields)
+
+    def _convert(
+        self, object: str, remote_id: str, heir: tuple[str, str], fields: dict[str, Value], into: str | None
+    ) -> Row | None:
+        source, target = self._live(self.remote.tables[object], remote_id), self.remote.tables[heir[0]]
+        if into is None:
+            shared = target.fields.keys() - {target.shape.key_field}
+            taken = {name: value for name, value in source.fields.items() if name in shared}
+            self._create(heir[0], heir[1], {**taken, **fields})
+            fields = {}
+        return self._merge(object, remote_id, heir, fields)
+
     def _flag(self, object: str, remote_id: str, flag: str, value: bool) -> Row:
         table = self.remote.tables[object]
         row = self._live(table, remote_id)
@@ -130,6 +166,7 @@ class Transaction:
         if row is None:
             raise Refusal("not_found", "there is no such record")
         row.deleted = row.archived = False
+        row.heir = row.born = None
         return self._changed(table, row, row.fields)
 
     def _changed(self, table: Table, row: Row, moved: Iterable[str], *, bump_children: bool = True) -> Row:
@@ -137,6 +174,7 @@ class Transaction:
         row.txn = self.number
         row.stamp = self.stamp
         row.committed = self.remote.clock()
+        row.born = row.born or row.committed
         table.put(row, moved)
         if bump_children and self.remote.quirks.bump_children:
             self._bump_children(table.shape.name, row.id)

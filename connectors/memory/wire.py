@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -35,16 +35,21 @@ class Sent:
     deleted: bool
     position: Position
     partial: bool = False
+    heir: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page. `count` is how many rows the CRM says it sent; `last` is where it stopped looking."""
+    """One page. `count` is how many rows the CRM says it sent; `last` is where it stopped looking.
+
+    `untold` is the first transaction that touched a row of which this walk did not tell, for they hide yet.
+    """
 
     rows: Sequence[Sent]
     count: int
     more: bool
     last: Position | None = None
+    untold: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +106,15 @@ class Wire:
             found.append(row)
             if len(found) > self._limit(limit):
                 break
-        since = base if self.remote.features.partial_fields else None
-        return self._listing(found, limit, since)
+        if not self.remote.features.partial_fields:
+            return self._listing(found, limit, None)
+        page = self._listing(found, limit, base)
+        return replace(page, untold=self._untold(table, page.last or after, base))
+
+    def _untold(self, table: Table, told: Position, base: int) -> int | None:
+        """A row that hides shows later what was touched by then, also before others that are told already."""
+        behind = table.changed_after(told)
+        return min((t for row in behind for t in row.touched.values() if t >= base), default=None)
 
     async def listing(self, object: str, after: str | None, limit: int) -> Listing:
         """Live rows after an id, in the order of ids."""
@@ -114,7 +126,8 @@ class Wire:
         """Rows by id; what a missing one does is a quirk."""
         await self._read(object)
         table = self._table(object)
-        found = [row for i in ids if (row := table.live(i)) is not None and self._visible(row)]
+        rows = [row for i in ids if (row := table.rows.get(i)) is not None]
+        found = [row for row in rows if (not row.deleted or row.heir) and self._visible(row)]
         if len(found) < len(ids):
             self._miss()
         sent = [self._sent(row) for row in found]
@@ -136,7 +149,7 @@ class Wire:
         young = self.remote.clock() - timedelta(seconds=self.remote.features.find_lag)
         index = table.unique.get(key_field, {})
         rows = [table.rows[index[key]] for key in keys if key in index]
-        seen = [row for row in rows if row.committed is None or row.committed <= young]
+        seen = [row for row in rows if row.born is None or row.born <= young]
         return [
             self._sent(r) for r in seen if self._shown(r) and not self.remote.faults.take("find.hide", r.id)
         ]
@@ -182,6 +195,7 @@ class Wire:
             row.deleted or row.archived,
             (row.txn, row.id),
             since is not None,
+            row.heir if row.deleted else None,
         )
 
     def _id(self, remote_id: str) -> str | int:

@@ -11,10 +11,11 @@ from multidict import CIMultiDict
 from connectors.http import Answer, HttpClient
 from connectors.rest.call import Call, Reply
 from connectors.rest.outcome import Job, Outcome, accepted, outcome, rejected
-from connectors.rest.paths import MISSING, getter
+from connectors.rest.paths import MISSING, getter, there
 from connectors.rest.shape import Batch, Shape
-from syncd.core.errors import BatchRefused, NeedsOperator, RetryLater
-from syncd.core.nouns import Deferred, PushOp, Uncertain
+from connectors.rest.template import Unsayable
+from syncd.core.errors import BatchRefused, NeedsOperator, RetryLater, SyncdError
+from syncd.core.nouns import Deferred, PushOp, Rejected, Uncertain
 
 NONE: Mapping[str, str] = {}
 
@@ -34,7 +35,13 @@ class Batcher:
 
     async def send(self, jobs: Sequence[Job], values: Sequence[dict[str, Any]]) -> list[Outcome]:
         """One request. Raises what fails it whole, and `BatchRefused` where one of several is to blame."""
-        rows = [self._row(job, row, str(n)) for n, (job, row) in enumerate(zip(jobs, values, strict=True))]
+        pairs = list(zip(jobs, values, strict=True))
+        try:
+            rows = [self._row(job, row, str(n)) for n, (job, row) in enumerate(pairs)]
+        except Unsayable as error:
+            if len(jobs) == 1:
+                return [Rejected(jobs[0].push.push_id, "unsayable", str(error))]
+            return [came for job, row in pairs for came in await self.send([job], [row])]
         each = {name: [t.fill(row) for row in rows] for name, t in self.batch.each.items()}
         filled = {**each, "op": jobs[0].op}
         reply = await self.shape.ask(self.client, self.batch.call, filled)
@@ -60,16 +67,32 @@ class Batcher:
         raise BatchRefused(code, f"{reply.call.what}: the server refused the batch ({code})")
 
     def _results(self, jobs: Sequence[Job], reply: Reply) -> list[Outcome]:
-        found = reply.found
-        if found is None and self.match is None and not jobs[0].creates:
+        found = reply.call.find(reply.body)
+        if self._says_nothing(found, reply) and not jobs[0].creates:
             return [accepted(self.shape, job, None, reply.answer.headers) for job in jobs]
-        told = [found] if len(jobs) == 1 and not isinstance(found, list) and found is not None else found
+        if found is MISSING:
+            raise RetryLater(self._lost(reply), uncertain=True)
+        told = [found] if len(jobs) == 1 and type(found) in (dict, int, str) else found
         if not isinstance(told, list) or (self.match is None and len(told) != len(jobs)):
             raise RetryLater(
                 f"{reply.call.what}: the answer does not hold one result per record", uncertain=True
             )
         by_ref = dict(enumerate(told)) if self.match is None else self._matched(told)
-        return [self._one(job, by_ref.get(n, MISSING), reply) for n, job in enumerate(jobs)]
+        return [self._told_of(job, by_ref.get(n, MISSING), reply) for n, job in enumerate(jobs)]
+
+    def _says_nothing(self, found: Any, reply: Reply) -> bool:
+        """Whether the answer is null, true or empty, where none promises a result per record: all is done.
+
+        What `at` points past may be an answer of another form, with errors in it: that says nothing at all.
+        """
+        if self.match is not None or self.status is not None:
+            return False
+        return found is None or found is True or (found is MISSING and reply.body is None)
+
+    def _lost(self, reply: Reply) -> str:
+        """Why nobody can say what became of a batch."""
+        at = self.batch.words.at
+        return f"{reply.call.what}: the answer has no results at `at` ({at}); {there(reply.body)}"
 
     def _matched(self, told: list[Any]) -> dict[int, Any]:
         """Results by the number that we gave; the first of two for one number counts."""
@@ -81,14 +104,30 @@ class Batcher:
                 found.setdefault(int(ref), result)
         return found
 
+    def _told_of(self, job: Job, result: Any, whole: Reply) -> Outcome:
+        """One result; one that cannot be understood must not take its neighbours' along."""
+        try:
+            return self._one(job, result, whole)
+        except SyncdError as error:
+            return error
+        except Exception as error:
+            why = f"its result could not be read ({type(error).__name__}); please report it"
+            return Uncertain(job.push.push_id, why)
+
     def _one(self, job: Job, result: Any, whole: Reply) -> Outcome:
+        push_id, words = job.push.push_id, self.batch.words
         if result is MISSING:
-            return Uncertain(job.push.push_id, "the answer left this record out")
+            return Uncertain(push_id, "the answer left this record out")
         status = 200 if self.status is None else self.status(result)
         if type(status) is not int:
-            status = int(status) if str(status).isdigit() else 500
+            if not str(status).isdigit():
+                where = f"`status` ({words.status}); {there(result)}"
+                return Uncertain(push_id, f"its result has no status at {where}")
+            status = int(status)
         headers = NONE if self.headers is None else _titled(self.headers(result))
         body = self.body(result)
+        if body is MISSING and self.status is None:  # `errors` would judge nothing at all
+            return Uncertain(push_id, f"its result has nothing at `result` ({words.result}); {there(result)}")
         body = None if body is MISSING else body
         if self.shape.judge.passes(status, body):
             found = self.call.find(body)

@@ -11,30 +11,30 @@ import orjson
 
 from connectors.http import Answer, HttpClient, Request
 from connectors.rest.judge import Judge, Verdict
+from connectors.rest.names import CALLS, COMMON, EACH, unknown
 from connectors.rest.options import BatchWords, CallWords, RequestWords
 from connectors.rest.paths import MISSING, Get, getter
 from connectors.rest.template import (
     HOLE,
     Template,
+    Unsayable,
     Values,
     as_text,
     compile_path,
     compile_query,
     compile_tree,
 )
-from syncd.core.errors import NeedsOperator
+from syncd.core.errors import NeedsOperator, RetryLater
 
 METHODS = {"create": "POST", "upsert": "PUT", "update": "PATCH", "delete": "DELETE", "deleted": "GET"}
-READ = ("object", "key_field", "fields", "limit", "cursor", "page", "offset", "after", "since", "id", "ids")
-FOUND = ("field", "key", "keys")
-WRITE = ("values", "version", "ref", "op", "method", "path", "headers", "body")
-NAMES = frozenset((*READ, *FOUND, *WRITE))
+NAMES = frozenset().union(COMMON, EACH, *CALLS.values())
 JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`name` is its name in `calls`, `names` the placeholders that it uses; `find` finds its records."""
+    """`name` is its name in `calls`, `names` the placeholders that it uses; `find` finds its records, at
+    `at_path`, a mapping by ids where `keyed`; `said` is how its request is written down, no value in it."""
 
     name: str
     what: str
@@ -48,6 +48,9 @@ class Call:
     names: frozenset[str]
     writes: bool
     fixed: Mapping[str, Any]
+    at_path: str
+    said: str
+    keyed: bool
 
     def request(self, values: Values) -> Request:
         """The request for these values, the constants added."""
@@ -79,7 +82,11 @@ class Call:
 
     async def ask(self, client: HttpClient, values: Values, judge: Judge) -> Reply:
         """Send it, read the answer, judge it. Raises what the client raises, nothing for a status."""
-        return self.reply(await client.send(self.request(values)), judge)
+        try:
+            request = self.request(values)
+        except Unsayable as error:
+            raise RetryLater(f"{self.what}: {error}") from None
+        return self.reply(await client.send(request), judge)
 
     def reply(self, answer: Answer, judge: Judge) -> Reply:
         """An answer as this call's reply."""
@@ -139,6 +146,9 @@ def compile_call(
         frozenset(used),
         name in ("create", "upsert", "update", "delete") or isinstance(words, BatchWords),
         constants,
+        getattr(words, "at", ""),
+        f"{method} {words.path}",
+        getattr(words, "keyed", False),
     )
 
 
@@ -146,5 +156,5 @@ def _no_slip(text: str, known: Collection[str], what: str) -> None:
     """In addresses and headers every {word} must be a placeholder."""
     for match in HOLE.finditer(text):
         if match[2] is not None and match[2] not in known:
-            names = ", ".join(sorted(known))
-            raise NeedsOperator(f"{what}: there is no placeholder {{{match[2]}}}", f"Use one of: {names}")
+            said, _, todo = unknown(match[2], known).partition("; ")
+            raise NeedsOperator(f"{what}: {said}", todo)

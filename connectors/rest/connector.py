@@ -7,13 +7,27 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from connectors.base import Capabilities, Delivery, FieldInfo, ObjectInfo, ObjectSpec, Refused, Schema
-from connectors.http import HttpClient
+from connectors.base import (
+    Capabilities,
+    Delivery,
+    FieldInfo,
+    Greeting,
+    Looked,
+    Meter,
+    ObjectInfo,
+    ObjectSpec,
+    Refused,
+    Schema,
+)
+from connectors.http import HttpClient, RateHeaders
+from connectors.login import Account, Login
+from connectors.rest import account as _account
 from connectors.rest import fields as _fields
 from connectors.rest import probe
-from connectors.rest.feed import Feed, Known, read_all, state_of
-from connectors.rest.listing import Leaf, scan
-from connectors.rest.login import auth_of
+from connectors.rest.feed import Feed, read_all, state_of
+from connectors.rest.judged import judged
+from connectors.rest.listing import Known, Leaf, scan
+from connectors.rest.login import auth_of, login_of
 from connectors.rest.lookup import Lookup
 from connectors.rest.options import RestObjectOptions, RestOptions, merged
 from connectors.rest.shape import Shape, compile_shape
@@ -49,10 +63,13 @@ class RestConnector:
             timeout=self.options.timeout,
             concurrency=self.options.concurrency,
             tls=tls,
+            rate=None if self.options.rate is None else RateHeaders(**self.options.rate.model_dump()),
         )
+        self.login: Login | None = login_of(self.client, self.options)
         known = dict.fromkeys([*self.options.objects, *self.specs])
         self.shapes = {n: self._compiled(n, _fields.declared(merged(self.options, n))) for n in known}
         self._told: set[str] = set()
+        self._notes: dict[str, tuple[str, ...]] = {}
         self._locks = {n: asyncio.Lock() for n in self.shapes}
         self._known: defaultdict[str, Known] = defaultdict(Known)
         hooks = self.options.webhooks
@@ -77,7 +94,9 @@ class RestConnector:
             upsert_key=bool(shapes) and all(s.key_is_unique for s in shapes),
             client_ids=bool(shapes) and all(s.words.record.client_ids for s in shapes),
             archives=any(self._archive(n) is not None for n in self.specs),
+            feed=all(s.feed is not None for s in shapes),
             read_lag=max((f.lag for f in feeds), default=0.0),
+            late=max((s.words.feed.overlap for s in shapes if _by_time(s)), default=0.0),
             find_lag=max((f.find_lag for f in feeds), default=0.0),
             read_batch=self.options.read_batch,
             delivery_headers=() if self.options.webhooks is None else telling(self.options.webhooks),
@@ -86,7 +105,7 @@ class RestConnector:
 
     async def describe(self) -> Schema:
         """The fields, told or seen; with notes on what a few reads showed."""
-        infos = [await self._describe(name) for name in self.shapes]
+        infos = [await self._describe(name) for name in self.specs]
         return Schema({info.name: info for info in infos})
 
     async def _describe(self, name: str) -> ObjectInfo:
@@ -99,8 +118,15 @@ class RestConnector:
             infos |= {
                 n: FieldInfo(n, "text", native="unseen") for n in _unseen(shape, leaf) if n not in infos
             }
-        notes = await probe.notes(self.client, shape, leaf) if self.options.probe else []
-        return ObjectInfo(name, infos, tuple(notes))
+        if name not in self._notes:
+            self._notes[name] = tuple(await self._noted(shape, leaf))
+        records = None if leaf is None else len(leaf.items)
+        return ObjectInfo(name, infos, self._notes[name], records)
+
+    async def _noted(self, shape: Shape, leaf: Leaf | None) -> list[str]:
+        if self.options.probe:
+            return await probe.notes(self.client, shape, leaf)
+        return [] if leaf is None else await judged(self.client, shape, leaf, reads=False)
 
     async def read_changes(self, object: str, since: Cursor | None) -> AsyncIterator[Page]:
         shape = await self._shape(object)
@@ -110,12 +136,15 @@ class RestConnector:
 
     async def scan(self, object: str) -> AsyncIterator[Page]:
         shape = await self._shape(object)
-        async for leaf in scan(self.client, shape):
+        async for leaf in scan(self.client, shape, self._known[object]):
             changes = [c for c in shape.record.changes(leaf.items) if c.op is Op.UPSERT]
             yield Page(changes, Cursor(""), complete=not leaf.more)
 
     async def fetch(self, object: str, ids: Sequence[str]) -> Sequence[Change]:
         return await self._lookup(await self._shape(object)).fetch(ids)
+
+    async def fetch_each(self, object: str, ids: Sequence[str]) -> Looked:
+        return await self._lookup(await self._shape(object)).fetch_each(ids)
 
     async def find(self, object: str, keys: Sequence[str]) -> Mapping[str, Change]:
         shape = await self._shape(object)
@@ -141,6 +170,20 @@ class RestConnector:
         if self._receiver is None:
             raise Refused("unknown", f"system {self.name} has no `webhooks` configured")
         return self._receiver.receive(delivery)
+
+    async def identify(self) -> Account | None:
+        """Whose data this is; None without `account` in the configuration."""
+        words = self.options.account
+        what = f"system {self.name}: account"
+        return None if words is None else await _account.account(self.client, words, what)
+
+    def meter(self) -> Meter:
+        """What was sent, and what the server said of how much may be."""
+        return self.client.counted.meter
+
+    def greet(self, delivery: Delivery) -> Greeting | None:
+        """The answer to a vendor's question whether the address is ours."""
+        return None if self._receiver is None else self._receiver.greet(delivery)
 
     async def aclose(self) -> None:
         await self.client.aclose()
@@ -173,6 +216,10 @@ class RestConnector:
 def _unseen(shape: Shape, leaf: Leaf) -> Sequence[str]:
     """Mapped fields that may exist although no record of the first page shows them."""
     return shape.record.names if not leaf.items or shape.words.record.absent == "null" else ()
+
+
+def _by_time(shape: Shape) -> bool:
+    return shape.feed is not None and shape.words.feed.next is None
 
 
 def _reports_deletes(shape: Shape) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from connectors.http import HttpClient
-from connectors.rest.listing import Leaf, Listing, PageRefused
+from connectors.rest.listing import Known, Leaf, Listing, PageRefused
 from connectors.rest.paging import Pager
 from connectors.rest.shape import Shape
 from syncd.core.errors import CursorLost
@@ -40,18 +40,6 @@ def state_of(since: Cursor | None, mode: str) -> State:
 
 
 @dataclass(slots=True)
-class Known:
-    """What this process did to an object: writes begun, and how many before its last whole walk began.
-
-    A page that looks as it did may hold a write of ours that somebody took back since, so pages are
-    believed unchanged only where nothing was written since the walk that they were hashed in.
-    """
-
-    writes: int = 0
-    walked: int | None = None
-
-
-@dataclass(slots=True)
 class Feed:
     """Reads one object; `walk` is where a walk that was broken off stood."""
 
@@ -64,7 +52,7 @@ class Feed:
         call = self.shape.call(name)
         told = walk or {}
         pager = Pager(self.shape.words.paging, self.client, told.get("at"), told.get("count", 0))
-        return Listing(self.client, self.shape, call, pager)
+        return Listing(self.client, self.shape, call, pager, self.known)
 
     def changes(self, leaf: Leaf) -> list[Change]:
         """A page's records."""
@@ -86,8 +74,11 @@ def stand(listing: Listing) -> State:
 
 
 async def read_all(feed: Feed, state: State) -> AsyncIterator[Page]:
-    """All pages; those that are byte for byte as they were bring no changes."""
-    walk = state.get("walk")
+    """All pages; those that are byte for byte as they were bring no changes, and leave the cursor as it was.
+
+    They are told all the same: whoever reads has a say between any two requests.
+    """
+    walk, on = state.get("walk"), cursor(state)
     old, new = list(state.get("pages") or ()), list((walk or {}).get("pages") or ())
     first = feed.shape.words.feed.first
     began = feed.known.writes
@@ -105,8 +96,9 @@ async def read_all(feed: Feed, state: State) -> AsyncIterator[Page]:
         kept = new[:HASHED]
         if leaf.more:
             if not same:
-                on = stand(listing) | {"pages": kept}
-                yield Page(feed.changes(leaf), cursor({"mode": "all", "pages": old, "walk": on}))
+                place = stand(listing) | {"pages": kept}
+                on = cursor({"mode": "all", "pages": old, "walk": place})
+            yield Page([] if same else feed.changes(leaf), on)
         elif kept != old or not same or walk is not None:
             yield Page([] if same else feed.changes(leaf), cursor({"mode": "all", "pages": kept}))
         if not leaf.more:

@@ -9,27 +9,31 @@ from typing import Any
 
 from connectors.http import Answer, Step, failure, step_of
 from connectors.rest.options import ErrorRule, ErrorWords
-from connectors.rest.paths import MISSING, getter, whereabouts
+from connectors.rest.paths import MISSING, getter, there, whereabouts
 from syncd.core.errors import SyncdError
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}|\d{1,6}")
 Where = Callable[[Any], Any]
-NOTHING = (MISSING, None, False, "")
+NOTHING: tuple[Any, ...] = (MISSING, None, False, "", [], {})
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`code`, `field` and `id` are the API's words; `answer` is what they stood in, for its headers."""
+    """`code`, `field` and `id` are the API's words; `answer` is what they stood in, for its headers.
+
+    `told` says why a success is none: what stands at `errors.where`, in words.
+    """
 
     step: Step
     answer: Answer
     code: str = ""
     field: str | None = None
     id: str | None = None
+    told: str = ""
 
     def failure(self, what: str, *, writes: bool = False) -> SyncdError | None:
         """The error, where the whole call failed."""
-        return failure(self.step, what, self.answer, writes=writes, code=self.code)
+        return failure(self.step, what + self.told, self.answer, writes=writes, code=self.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,12 @@ class Judge:
     rules: tuple[Callable[[str, int, str, Any, Mapping[str, str]], Step | None], ...]
     quiet: bool
     clean: Callable[[str], str]
+    path: str = ""
+
+    @property
+    def speaks(self) -> bool:
+        """Whether something says by which a success is told from an error in its clothes."""
+        return self.where is not None or not self.quiet
 
     def passes(self, status: int, body: Any) -> bool:
         """Whether all is well at first sight; False says that `judge` must look."""
@@ -55,14 +65,15 @@ class Judge:
         """None where all is well. `call` is its name in `calls`."""
         if self.passes(answer.status, body):
             return None
-        told = self.where is not None and self.where(body) not in NOTHING
-        code = self.code(body)
+        found = MISSING if self.where is None else self.where(body)
+        told, code = found not in NOTHING, self.code(body)
         word = "" if code in (MISSING, None) or isinstance(code, dict | list) else str(code)
         step = self._step(call, answer, body, word, told=told)
         if step is Step.OK:
             return None
         shown = self.clean(word) if _CODE.fullmatch(word) else ""  # else it may hold a person's value
-        return Verdict(step, answer, shown, _text(self.field(body)), _text(self.id(body)))
+        why = f" (`errors.where` ({self.path}): {there(found)})" if told and answer.ok else ""
+        return Verdict(step, answer, shown, _text(self.field(body)), _text(self.id(body)), why)
 
     def _step(self, call: str, answer: Answer, body: Any, code: str, *, told: bool) -> Step:
         for rule in self.rules:
@@ -85,6 +96,7 @@ def compile_errors(words: ErrorWords, clean: Callable[[str], str] = str) -> Judg
         tuple(_rule(rule) for rule in words.rules),
         not any(_of_success(rule) for rule in words.rules),
         clean,
+        words.where or "",
     )
 
 

@@ -15,6 +15,7 @@ from connectors.http import (
     HttpClient,
     JwtAuth,
     OAuth,
+    OAuthLogin,
     QueryAuth,
     Request,
     TokenAuth,
@@ -22,6 +23,7 @@ from connectors.http import (
     signed,
 )
 from connectors.http.tokens import Token
+from connectors.login import Browser
 from connectors.rest.call import compile_call
 from connectors.rest.options import (
     BasicWords,
@@ -56,20 +58,19 @@ def auth_of(system: str, words: RestOptions) -> Auth:
         case JwtWords() as said:
             return JwtAuth(said.key.get_secret_value(), said.algorithm, said.claims, said.life)
         case OAuthWords() as said:
-            return _oauth(system, said)
+            return _oauth(said)
         case SessionWords() as said:
             return SessionAuth(system, said)
 
 
-def _oauth(system: str, said: OAuthWords) -> OAuth:
+def _oauth(said: OAuthWords) -> OAuth:
     form = {"grant_type": GRANTS.get(said.grant, said.grant), **said.form}
-    if said.scope is not None:
+    if said.grant == "authorization_code":
+        form["grant_type"] = "refresh_token"  # the code is traded once; this is how its tokens are renewed
+    elif said.scope is not None:
         form["scope"] = said.scope
     if said.grant == "refresh_token":
-        if said.refresh_token is None:
-            raise NeedsOperator(
-                f"system {system}: grant refresh_token needs a refresh_token", "Add it to auth"
-            )
+        assert said.refresh_token is not None  # the options see to it
         form["refresh_token"] = said.refresh_token.get_secret_value()
     if said.grant == "password":
         form |= {"username": said.user, "password": said.password.get_secret_value() if said.password else ""}
@@ -79,16 +80,28 @@ def _oauth(system: str, said: OAuthWords) -> OAuth:
         client_id=said.client_id,
         client_secret=said.client_secret.get_secret_value(),
         basic=said.client_in == "basic",
-        assertion=_assertion(system, said),
+        assertion=_assertion(said),
     )
 
 
-def _assertion(system: str, said: OAuthWords) -> Callable[[], str] | None:
+def login_of(client: HttpClient, words: RestOptions) -> OAuthLogin | None:
+    """The log-in whose tokens are kept; None where none are."""
+    said = words.auth
+    if not isinstance(said, OAuthWords) or not isinstance(client.auth, OAuth):
+        return None
+    if said.grant == "refresh_token":
+        return OAuthLogin(client, client.auth, None, said.revoke_url)
+    if said.grant != "authorization_code" or said.authorize_url is None:
+        return None
+    browser = Browser(said.authorize_url, said.scope or "", said.authorize, said.redirect)
+    return OAuthLogin(client, client.auth, browser, said.revoke_url)
+
+
+def _assertion(said: OAuthWords) -> Callable[[], str] | None:
     if said.grant != "jwt_bearer":
         return None
     told = said.assertion
-    if told is None:
-        raise NeedsOperator(f"system {system}: grant jwt_bearer needs an assertion", "Say what is signed")
+    assert told is not None  # the options see to it
     return lambda: signed(told.key.get_secret_value(), told.algorithm, told.claims, told.life)
 
 

@@ -65,7 +65,7 @@ def _careful(read: Callable[[Any], datetime | None]) -> Read:
     def careful(raw: Any) -> datetime | None:
         try:
             return read(raw)
-        except (ValueError, TypeError, OverflowError, AttributeError, OSError):
+        except (ValueError, TypeError, KeyError, OverflowError, AttributeError, OSError):
             return None
 
     return careful
@@ -109,7 +109,7 @@ def _object(said: Mapping[str, Any], zone: Any) -> Form:
         raise NeedsOperator("an object for times needs {year}", "Say which key is the {year}")
 
     def read(raw: Any) -> datetime | None:
-        if any(raw[k] != v for k, v in fixed.items()):
+        if any(raw.get(k) != v for k, v in fixed.items()):
             return None
         told = {part: int(raw.get(key, 0)) for part, key in parts.items()}
         return aware(datetime(**{"month": 1, "day": 1, **told}), zone)  # type: ignore[arg-type]  # noqa: DTZ001

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from connectors.http import Step, retry_after
 from connectors.rest.call import Reply
+from connectors.rest.doubt import doubted, id_in
 from connectors.rest.judge import Verdict
 from connectors.rest.lookup import Lookup
+from connectors.rest.paths import MISSING, there
 from connectors.rest.shape import Shape, header_version
-from syncd.core.errors import RetryLater, SyncdError
+from syncd.core.errors import SyncdError
 from syncd.core.nouns import (
     Accepted,
     Change,
@@ -58,7 +61,11 @@ def outcome(shape: Shape, job: Job, reply: Reply) -> Outcome:
     """One record's result; an error where the whole call failed."""
     verdict, push_id = reply.verdict, job.push.push_id
     if verdict is None:
-        return accepted(shape, job, reply.found, reply.answer.headers)
+        if _tells_nothing(reply):
+            where = f"at `at` ({reply.call.at_path}); {there(reply.body)}"
+            return Uncertain(push_id, f"the server answered {reply.answer.status} with nothing {where}")
+        doubt = doubted(shape, job, reply)
+        return accepted(shape, job, reply.found, reply.answer.headers) if doubt is None else doubt
     failed = verdict.failure(reply.call.what, writes=True)
     if failed is not None:
         return failed
@@ -74,12 +81,20 @@ def outcome(shape: Shape, job: Job, reply: Reply) -> Outcome:
     return rejected(job, verdict)
 
 
+def _tells_nothing(reply: Reply) -> bool:
+    """An answer of another form than the words say: it may be an error in a success."""
+    lost = reply.call.find(reply.body) is MISSING and reply.body not in (None, {}, [])
+    return lost and "Location" not in reply.answer.headers
+
+
 def rejected(job: Job, verdict: Verdict) -> Rejected:
     """These values are refused; the message holds the API's words for it, never a value."""
     code = verdict.code or str(verdict.answer.status)
     field = verdict.field if verdict.field in job.fields else None
     about = f", field {field}" if field else ""
-    return Rejected(job.push.push_id, code, f"the server refused the record: {code}{about}", field)
+    return Rejected(
+        job.push.push_id, code, f"the server refused the record: {code}{about}{verdict.told}", field
+    )
 
 
 def _exists(shape: Shape, job: Job, verdict: Verdict) -> Outcome:
@@ -107,7 +122,7 @@ def accepted(shape: Shape, job: Job, found: Any, headers: Mapping[str, str]) -> 
         stored = record.stored(item)
         how = StoredBy.ANSWER if stored else StoredBy.UNKNOWN
         version = record.version(item) or header
-        told = _id_in(shape, item) or push.remote_id
+        told = id_in(shape, item) or push.remote_id
         if told is None:
             return Uncertain(push.push_id, "the server did not tell the new record's id")
         return Accepted(push.push_id, told, version, stored, how)
@@ -119,15 +134,7 @@ def accepted(shape: Shape, job: Job, found: Any, headers: Mapping[str, str]) -> 
 
 def _of_another(shape: Shape, item: dict[str, Any], remote_id: str) -> bool:
     """An update answered with another id: an envelope's own (JSON-RPC has one). It says nothing of ours."""
-    return _id_in(shape, item) not in (None, remote_id)
-
-
-def _id_in(shape: Shape, item: dict[str, Any]) -> str | None:
-    """The id in an answer to a write, None where it has none: the write was done all the same."""
-    try:
-        return shape.record.id_text(shape.record.id_at(item))
-    except RetryLater:
-        return None
+    return id_in(shape, item) not in (None, remote_id)
 
 
 def _told_id(shape: Shape, job: Job, found: Any, headers: Mapping[str, str]) -> str | None:
@@ -135,7 +142,8 @@ def _told_id(shape: Shape, job: Job, found: Any, headers: Mapping[str, str]) -> 
         return str(found)
     if shape.words.record.client_ids and job.push.key is not None:
         return shape.key_value(job.push.key)
-    return headers.get("Location", "").rstrip("/").rpartition("/")[2] or None
+    path = urlsplit(headers.get("Location", "")).path
+    return unquote(path.rstrip("/").rpartition("/")[2]) or None
 
 
 async def settle_taken(lookup: Lookup, shape: Shape, taken: Taken) -> PushResult:

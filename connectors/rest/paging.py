@@ -14,8 +14,9 @@ from syncd.core.errors import RetryLater
 
 _LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^\s;,]*))*)')
 _REL = re.compile(r'[;\s]rel\s*=\s*(?:"([^"]*)"|([^\s;,]*))', re.I)
-ENDS = (MISSING, None, "", False)
 COUNTED = ("page", "offset")
+TOLD = ("cursor", "next_url", "link")
+"""Where the answer names the next page."""
 
 
 class Pager:
@@ -45,7 +46,7 @@ class Pager:
     def advance(self, reply: Reply, path: str, items: Sequence[Any], last_id: Any) -> bool:
         """Step past a page; whether there is another. `path` is that of the request."""
         self.seen += len(items)
-        by, before = self.words.by, self.at
+        by = self.words.by
         if by == "none" or (reply.verdict is not None and not items):
             return False
         if by in COUNTED or by == "keyset":
@@ -54,8 +55,6 @@ class Pager:
         if self.at is None:
             self._promised(reply)
             return False
-        if self.at == before:
-            raise RetryLater(f"{reply.call.what}: the server gave the same next page twice")
         return self._more(reply) is not False
 
     def _counted(self, reply: Reply, items: Sequence[Any], last_id: Any) -> bool:
@@ -90,13 +89,25 @@ class Pager:
             raise RetryLater(f"{reply.call.what}: the answer does not say whether there is more")
         return bool(found)
 
+    def pointed(self, reply: Reply) -> bool:
+        """Whether something stands where the next page is told, be it null: the words point somewhere."""
+        if self.words.by == "link":
+            return "Link" in reply.answer.headers
+        return whereabouts(self.next)(reply.body, reply.answer.headers) is not MISSING
+
+    @property
+    def next(self) -> str:
+        """Where the next page is told."""
+        return self.words.next or "next"
+
     def _told(self, reply: Reply, path: str) -> Any:
+        found: Any
         if self.words.by == "link":
             found = next_link(reply.answer.headers.get("Link", ""))
         else:
-            found = whereabouts(self.words.next or "next")(reply.body, reply.answer.headers)
-        if found in ENDS:
-            return None
+            found = whereabouts(self.next)(reply.body, reply.answer.headers)
+        if found is MISSING or found is None or found is False or found == "":
+            return None  # 0 may be the place of a page
         return found if self.words.by == "cursor" else self.client.own_path(str(found), after=path)
 
     def _promised(self, reply: Reply) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 Get = Callable[[Any], Any]
+_NAME = re.compile(r"[A-Za-z_$@][\w$@-]{0,39}")
+SHOWN = 12
+"""Keys that a message names, at most."""
 
 
 class Missing:
@@ -72,3 +76,20 @@ def whereabouts(path: str) -> Callable[[Any, Mapping[str, str]], Any]:
         return lambda body, headers: headers.get(name, MISSING)
     get = getter(path)
     return lambda body, headers: get(body)
+
+
+def there(value: Any) -> str:
+    """What stands where a path was looked for, for a message: names of keys, never a value."""
+    if type(value) is list:
+        inner = f", the first with the keys {_keys(value[0])}" if value and type(value[0]) is dict else ""
+        return f"there is a list of {len(value)}{inner}"
+    if type(value) is not dict:
+        return "there is nothing" if value is None else "there is a plain value"
+    return f"there are the keys {_keys(value)}" if value else "there is an empty object"
+
+
+def _keys(value: dict[str, Any]) -> str:
+    """The keys that look like names; where ids or people's addresses are keys, none does."""
+    names = [name for name in value if _NAME.fullmatch(name)]
+    more = f" and {len(value) - SHOWN} more" if len(value) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more if names else "that are no names"

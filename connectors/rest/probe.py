@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.http import HttpClient
+from connectors.http import HttpClient, Unreadable
 from connectors.rest.feed import Feed
-from connectors.rest.listing import Leaf
+from connectors.rest.judged import judged
+from connectors.rest.listing import Leaf, NoList
+from connectors.rest.names import TEMPLATES, holes
+from connectors.rest.paging import TOLD
 from connectors.rest.shape import Shape
 from connectors.rest.times import since_form
-from syncd.core.errors import NeedsOperator
+from syncd.core.errors import Misconfigured, NeedsOperator
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -19,7 +22,12 @@ async def sample(client: HttpClient, shape: Shape) -> Leaf | None:
     """The first page of the list; None where there is none to read."""
     if "list" not in shape.calls:
         return None
-    return await Feed(client, shape).listing("list").page({"since": shape.words.feed.first})
+    try:
+        return await Feed(client, shape).listing("list").page({"since": shape.words.feed.first})
+    except NoList as error:
+        raise Misconfigured(str(error), "Say where the list is", error.key) from None
+    except Unreadable as error:
+        raise Misconfigured(str(error), "Look at `url`, and at the path of `calls.list`", "url") from None
 
 
 def items_in(shape: Shape, leaf: Leaf) -> list[dict[str, Any]]:
@@ -30,7 +38,8 @@ def items_in(shape: Shape, leaf: Leaf) -> list[dict[str, Any]]:
 
 async def notes(client: HttpClient, shape: Shape, leaf: Leaf | None) -> list[str]:
     """What cannot be trusted, or costs more than it could."""
-    made = [*_about_lists(shape, leaf), *_about_writes(shape)]
+    made = [] if leaf is None else await judged(client, shape, leaf, reads=True)
+    made += [*_about_lists(shape, leaf), *_about_writes(shape)]
     return [*made, *await _about_feed(client, shape, leaf)]
 
 
@@ -43,24 +52,21 @@ async def _about_feed(client: HttpClient, shape: Shape, leaf: Leaf | None) -> li
     if leaf is not None and leaf.items:
         made = _about_stamps(shape, leaf)
         if await _ignores_since(client, shape):
-            made.append("the filter for changes is ignored by the server: each poll reads everything")
+            said = f"the filter for changes is ignored by the server ({_filter(shape)})"
+            made.append(f"{said}: each poll reads everything")
         else:
             made.append("the filter for changes works: asked for the year 2100 it gave nothing")
     return made
 
 
 def _about_stamps(shape: Shape, leaf: Leaf) -> list[str]:
-    record = shape.record
     if shape.words.record.modified is None:
         dated = leaf.reply.answer.date() is not None
         if not dated:
             message = f"{shape.what}: neither `record.modified` nor a Date header tells the time"
             raise NeedsOperator(message, "Set record.modified, or read without a feed")
         return ["records tell no time of change: the server's clock is taken for it"]
-    unread = sum(record.moment(record.item(item)) is None for item in leaf.items)
-    if not unread:
-        return []
-    return [f"{unread} of {len(leaf.items)} records have no readable time of change at `record.modified`"]
+    return []
 
 
 async def _ignores_since(client: HttpClient, shape: Shape) -> bool:
@@ -73,16 +79,21 @@ async def _ignores_since(client: HttpClient, shape: Shape) -> bool:
     return bool(leaf.items)
 
 
+def _filter(shape: Shape) -> str:
+    """What carries `{since}`, for a message."""
+    name = "changes" if "changes" in shape.calls else "list"
+    said = getattr(shape.words.calls, name)
+    places = [
+        (part, loc) for part in TEMPLATES for loc, hole in holes(getattr(said, part)) if hole == "since"
+    ]
+    return ", ".join(f"`{'.'.join(map(str, ('calls', name, part, *loc)))}`" for part, loc in places)
+
+
 def _about_lists(shape: Shape, leaf: Leaf | None) -> list[str]:
     paging, made = shape.words.paging, []
     if leaf is not None and paging.by == "none" and len(leaf.items) in (10, 20, 25, 30, 50, 100):
         made.append(f"the list gave {len(leaf.items)} records and `paging` is none: is that all?")
-    if leaf is not None and paging.by == "page" and leaf.more and 0 < len(leaf.items) < paging.limit:
-        if paging.ends == "short":
-            limit = len(leaf.items)
-            raise NeedsOperator(f"{shape.what}: a page holds {limit} records at most", f"Set limit: {limit}")
-        made.append(f"a page holds {len(leaf.items)} records, fewer than the limit of {paging.limit}")
-    told = leaf is not None and paging.by in ("cursor", "next_url", "link")
+    told = leaf is not None and paging.by in TOLD and "limit" not in shape.calls["list"].names
     if told and leaf is not None and not leaf.more and len(leaf.items) >= paging.limit:
         made.append(
             f"the first page is full ({len(leaf.items)} records) and names no next one: if there are more,"
@@ -100,6 +111,11 @@ def _about_writes(shape: Shape) -> list[str]:
         made.append("updates carry no version: a change between our read and our write can be overwritten")
     if update is not None and update.whole and not shape.compares:
         made.append("updates replace the whole record")
+    if not shape.judge.speaks and not {"update", "delete"}.isdisjoint(shape.calls):
+        made.append(
+            "neither `errors.where` nor a rule says how an error looks that comes as a success: updates and"
+            " deletes that are answered without the id are read back, each"
+        )
     if "create" in (*shape.calls, *shape.batches):
         made += _about_creates(shape)
     return made

@@ -10,11 +10,13 @@ from connectors.base import FieldInfo
 from connectors.rest.moments import form_of
 from connectors.rest.options import ObjectWords
 from connectors.rest.paths import MISSING, Get, getter, place, steps
-from connectors.rest.values import readers, writers
+from connectors.rest.values import emptied, readers, writers
 from syncd.core.errors import RetryLater
 from syncd.core.fieldmap import several
 from syncd.core.nouns import Change, Fields, Op
 
+NO = ("", "false", "0", "no", "n")
+"""Texts at `record.deleted` that say that a record is there."""
 Pick = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -115,7 +117,7 @@ def compile_record(
         _picker(names, converters, null=False),
         _version(version),
         _moment(said.modified, form_of(words.feed.modified_form, zone).read),
-        _deleted(said.deleted, said.deleted_is),
+        _deleted(said.deleted, said.deleted_is, values.empty),
         _putter(writers(values, said, zone, infos), values.clear, deep=any(len(steps(n)) > 1 for n in names)),
     )
 
@@ -174,13 +176,19 @@ def _moment(path: str | None, read: Callable[[Any], Any]) -> Callable[[dict[str,
     return lambda item: read(get(item))
 
 
-def _deleted(path: str | None, wanted: Any) -> Callable[[dict[str, Any]], bool] | None:
+def _deleted(path: str | None, wanted: Any, empties: list[Any]) -> Callable[[dict[str, Any]], bool] | None:
     if path is None:
         return None
     get = getter(path)
     if wanted is not None:
         return lambda item: bool(get(item) == wanted)
-    return lambda item: get(item) not in (MISSING, None, False)
+    read = emptied(empties, boolean=True)
+
+    def deleted(item: dict[str, Any]) -> bool:
+        raw = read(get(item))
+        return raw.strip().lower() not in NO if type(raw) is str else raw not in (MISSING, None, False)
+
+    return deleted
 
 
 def _putter(

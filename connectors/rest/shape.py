@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid5
 
 from connectors.base import FieldInfo, ObjectSpec
 from connectors.http import HttpClient
 from connectors.rest.call import Call, Reply, compile_call
+from connectors.rest.doubt import Doubts
 from connectors.rest.judge import Judge, compile_errors
+from connectors.rest.names import EACH, HTTP
 from connectors.rest.options import BatchWords, Calls, ObjectWords
 from connectors.rest.record import Record, compile_record
 from connectors.rest.template import Template, compile_tree
 from syncd.core.errors import NeedsOperator
 
 _KEYS = UUID("6f0f9a4e-6a53-4c56-9a5c-0d3a4a0c8e57")
-HTTP = ("method", "path", "headers", "body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Shape:
     batches: Mapping[str, Batch]
     writes: frozenset[str]
     fixed: frozenset[str]
+    doubts: Doubts = field(default_factory=Doubts)
 
     def writable(self, fields: Mapping[str, Any]) -> bool:
         """Whether all fields are known, where all are known, and none is read-only."""
@@ -105,6 +107,11 @@ class Shape:
         """An id as the API writes it."""
         return int(remote_id) if self.words.record.id_form == "integer" and remote_id.isdigit() else remote_id
 
+    def version_value(self, version: str | None) -> Any:
+        """A version as the API writes it."""
+        number = self.words.record.version_form == "integer" and version is not None
+        return int(version or "") if number and (version or "").lstrip("-").isdigit() else version
+
     def key_value(self, key: str) -> str:
         """Our key as the API takes it; always the same for a key."""
         return str(uuid5(_KEYS, key)) if self.words.record.key_form == "uuid" else key
@@ -147,7 +154,7 @@ def compile_shape(
 
 def _batch(name: str, words: BatchWords, constants: Mapping[str, Any], what: str) -> Batch:
     call = compile_call(name, words, constants, what, extra=words.each)
-    known = {"values", "version", "ref", "op", "id", "key", *HTTP, *constants}
+    known = EACH | constants.keys()
     each = {k: compile_tree(tree, known) for k, tree in words.each.items()}
     return Batch(call, words, each)
 

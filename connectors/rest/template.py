@@ -3,7 +3,8 @@
 `{name}` alone keeps the value's type; within a text it becomes text. A part whose placeholder has no value
 (None, or not given) is left out of its mapping; a list keeps null in its place. `{name*}` alone in a list
 spreads a list into it, `{name**}` a list of lists; under the key `*` mappings are spread into theirs.
-`{{name}}` says `{name}` itself, and braces around anything but a known name stay as they are.
+`{{name}}` says `{name}` itself, and braces around anything but a name stay as they are; that of a name
+which is no placeholder is refused with the configuration (`options/checks`).
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def _stars(item: Any, known: Collection[str]) -> int:
 def is_fixed(tree: Any, known: Collection[str]) -> bool:
     """Whether a tree has no placeholders, and no braces to unfold."""
     if isinstance(tree, str):
-        return not any(match[1] in known or match[2] in known for match in HOLE.finditer(tree))
+        return not any(match[1] or match[2] in known for match in HOLE.finditer(tree))
     if isinstance(tree, Mapping):
         return "*" not in tree and all(is_fixed(k, known) and is_fixed(v, known) for k, v in tree.items())
     return all(is_fixed(item, known) for item in tree) if isinstance(tree, list) else True
@@ -143,7 +144,7 @@ def _parts(pattern: str, known: Collection[str]) -> list[tuple[str, bool]]:
     at = 0
     for match in HOLE.finditer(pattern):
         name = match[1] or match[2]
-        if name not in known:
+        if match[1] is None and name not in known:
             continue
         parts.append((pattern[at : match.start()], False))
         parts.append(("{" + name + "}", False) if match[1] else (name, True))
@@ -168,8 +169,19 @@ def encoded(value: str) -> str:
 
 
 def compile_path(path: str, known: Collection[str], names: set[str]) -> Fill:
-    """An address' path; each value in it is percent-encoded, its slashes too."""
-    return text(path, known, names, lambda value: quote(value, safe="-._~,:@"))
+    """An address' path; each value in it is percent-encoded, its slashes too. It raises `Unsayable`."""
+    return text(path, known, names, _segment)
+
+
+class Unsayable(ValueError):
+    """A value that no address can hold."""
+
+
+def _segment(value: str) -> str:
+    """Within a path; `.` and `..` would name another one, encoded or not (RFC 3986, 5.2.4 and 6.2.2.2)."""
+    if value in (".", ".."):
+        raise Unsayable("a path cannot hold . or .. as an id")
+    return encoded(value)
 
 
 def compile_query(

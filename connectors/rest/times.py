@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.rest.feed import Feed, State, cursor, stand
 from connectors.rest.listing import Leaf, Listing
-from connectors.rest.marks import Marks, Window, at_from, at_text, window_from
+from connectors.rest.marks import TIMES, Marks, Window, at_from, at_text, window_from
 from connectors.rest.moments import Form, form_of
 from connectors.rest.paging import COUNTED
 from connectors.rest.shape import Shape
@@ -46,7 +46,8 @@ class Poll:
         exact = record.version not in (None, record.modified) and not str(record.version).startswith(
             "header:"
         )
-        return window_from(state, timedelta(seconds=said.overlap + said.resolution), trusts_version=exact)
+        margin, dated = timedelta(seconds=said.overlap + said.resolution), record.modified is not None
+        return window_from(state, margin, trusts_version=exact, dated=dated)
 
     def _listing(self, walk: State | None) -> Listing:
         calls = self.shape.calls
@@ -80,10 +81,7 @@ class Poll:
         if self.walk is None:
             self.window.began(leaf.reply.answer.date())
         else:
-            self.window.high, self.window.date = (
-                at_from(self.walk.get("high")),
-                at_from(self.walk.get("date")),
-            )
+            self.window.resume(self.walk)
 
     def _ordered(self) -> bool:
         """Whether this walk asks for changes and comes by time: what moves meanwhile is met at its end."""
@@ -109,6 +107,7 @@ class Poll:
             self.at = last
             if by != "keyset":
                 self.listing.pager.at, self.listing.pager.seen = None, 0
+                self.listing.rounds.begin_anew()
         return True
 
     def _last(self, leaf: Leaf) -> datetime | None:
@@ -119,8 +118,8 @@ class Poll:
     def _mid(self) -> Cursor:
         """In mid-walk the marks are left out: after a crash some changes are told twice, none is lost."""
         walk = stand(self.listing) | {"low": at_text(self.at)}
-        walk |= {"high": at_text(self.window.high), "date": at_text(self.window.date)}
-        kept: State = {k: self.state[k] for k in ("high", "date") if k in self.state}
+        walk |= self.window.place()
+        kept: State = {k: self.state[k] for k in (*TIMES, "back") if k in self.state}
         return cursor(kept | {"mode": "time", "walk": walk})
 
     async def _deleted(self) -> AsyncIterator[Change]:
@@ -147,7 +146,7 @@ class Poll:
         old, new = at_from(self.state.get("high")), self.window.high
         if old is None or new is None:
             return old is not new
-        return (new - old).total_seconds() >= MOVE_AFTER
+        return (new - old).total_seconds() >= MOVE_AFTER or (new > old and self.window.rests)
 
 
 def read_by_time(feed: Feed, state: State) -> AsyncIterator[Page]:

@@ -26,7 +26,7 @@ def readers(
         info = infos.get(name)
         steps = [objects] if objects else []
         if words.empty:
-            steps.append(_emptied(words.empty, boolean=info is not None and info.type == "boolean"))
+            steps.append(emptied(words.empty, boolean=info is not None and info.type == "boolean"))
         if info is not None and info.references is not None:
             steps.append(_id_text)
         if info is not None and info.type == "datetime" and isinstance(words.datetime, str):
@@ -108,7 +108,7 @@ def _decimal_reader(said: Mapping[str, Any]) -> Convert:
     return read
 
 
-def _emptied(empties: list[Any], *, boolean: bool) -> Convert:
+def emptied(empties: list[Any], *, boolean: bool) -> Convert:
     """Some values read as null; false is a value in a field of yes and no, and 0 is never false."""
     kinds = [(type(e), e) for e in empties if not (boolean and e is False)]
 

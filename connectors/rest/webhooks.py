@@ -10,10 +10,11 @@ from typing import Any
 
 import orjson
 
-from connectors.base import Delivery, Refused
+from connectors.base import Delivery, Greeting, Refused
+from connectors.rest.handshake import Handshake
 from connectors.rest.moments import Form, form_of
 from connectors.rest.options import VerifyWords, WebhookWords
-from connectors.rest.paths import MISSING, getter
+from connectors.rest.paths import MISSING, getter, there
 from connectors.rest.template import HOLE
 from syncd.core.nouns import Change, Op
 
@@ -40,6 +41,7 @@ class Receiver:
         self.events, self.id = getter(words.events), getter(words.id)
         self.object, self.op = _maybe(words.object), _maybe(words.op)
         self.version, self.at = _maybe(words.version), _maybe(words.at)
+        self.handshake = None if words.handshake is None else Handshake(words.handshake)
 
     def receive(self, delivery: Delivery) -> list[Change]:
         """One change per event of an object that is configured. Raises `Refused`."""
@@ -50,16 +52,39 @@ class Receiver:
             raise Refused("malformed", "the body is not JSON") from None
         found = self.events(body)
         events = found if isinstance(found, list) else [found]
-        return [change for event in events if (change := self._change(event, delivery)) is not None]
+        changes = [change for event in events if (change := self._change(event, delivery, body)) is not None]
+        if events and not changes:
+            raise self._not_ours(events)
+        return changes
 
-    def _change(self, event: Any, delivery: Delivery) -> Change | None:
+    def greet(self, delivery: Delivery) -> Greeting | None:
+        """The answer to a vendor's question; None for what is none. Raises `Refused`."""
+        return None if self.handshake is None else self.handshake.answer(delivery)
+
+    def _not_ours(self, events: list[Any]) -> Refused:
+        """Why none of the events is about what is synced: another subscription, or a slip in the words."""
+        path, known = self.words.object, ", ".join(self.objects) or "none"
+        if path is None:
+            return Refused("unknown", f"several objects are configured ({known}): say `webhooks.object`")
+        said = self.object(events[0])
+        if all(self.object(event) in (MISSING, None) for event in events):
+            where = f"`webhooks.object` ({path}); {there(events[0])}"
+            return Refused("malformed", f"no event names an object at {where}")
+        shown = f" ({said})" if isinstance(said, str) and said.isidentifier() and len(said) <= 40 else ""
+        todo = "leave them out of the subscription, or name them in `webhooks.objects`"
+        return Refused("unknown", f"it names objects{shown} that are not synced here ({known} are): {todo}")
+
+    def _change(self, event: Any, delivery: Delivery, body: Any) -> Change | None:
         if not isinstance(event, dict):
-            raise Refused("malformed", "there are no events where `webhooks.events` points")
+            where = f"`webhooks.events` ({self.words.events}); {there(body)}"
+            raise Refused("malformed", f"there are no events at {where}")
         object, remote_id = self._object(event), self.id(event)
         if object is None:
             return None
         if isinstance(remote_id, bool) or not isinstance(remote_id, str | int) or remote_id == "":
-            raise Refused("malformed", "an event has no id where `webhooks.id` points")
+            raise Refused(
+                "malformed", f"an event has no id at `webhooks.id` ({self.words.id}); {there(event)}"
+            )
         version, at = self.version(event), self.at(event)
         op = Op.DELETE if str(self.op(event)) in self.words.deletes else Op.TOUCH
         return Change(

@@ -9,9 +9,9 @@ from connectors.http import Step
 from connectors.rest.lookup import Lookup
 from connectors.rest.options import WriteWords
 from connectors.rest.outcome import Job, Outcome, outcome, same
-from connectors.rest.paths import getter
+from connectors.rest.paths import getter, there
 from connectors.rest.shape import Shape, header_version
-from syncd.core.nouns import Missing, Stale
+from syncd.core.nouns import Missing, Rejected, Stale
 
 
 async def replacing(
@@ -35,12 +35,16 @@ async def replacing(
     now = shape.record.stored(item)
     if any(name in now and not same(now[name], was) for name, was in push.expected.items()):
         return Stale(push.push_id)
-    whole = deepcopy(getter(shape.words.record.fields)(item))
+    fields = getter(shape.words.record.fields)(item)
+    if type(fields) is not dict:
+        where = f"`record.fields` ({shape.words.record.fields}); {there(item)}"
+        return Rejected(push.push_id, "no_fields", f"the record that was read has no fields at {where}")
+    whole = deepcopy(fields)
     for name in words.without:
         whole.pop(name, None)
     for name, value in shape.record.put(job.fields).items():
         whole |= _over(whole, name, value) if isinstance(value, dict) else {name: value}
-    return {**values, "values": whole, "version": version or push.expected_version}
+    return {**values, "values": whole, "version": shape.version_value(version or push.expected_version)}
 
 
 def _over(whole: dict[str, Any], name: str, value: dict[str, Any]) -> dict[str, Any]:

@@ -85,16 +85,36 @@ class Writer:
             if self._stop is not None:
                 came += [_not_sent(self._stop)] * len(part)
                 continue
-            try:
-                came += await batcher.send(part, [self._values(job) for job in part])
-            except SyncdError as error:
-                self._stop = error
-                came += [error] * len(part)
+            if start and asyncio.get_running_loop().time() > self._end:
+                came += [Deferred(job.push.push_id, 0.0) for job in part]
+                continue
+            came += await self._together(batcher, part)
         return came
+
+    async def _together(self, batcher: Batcher, part: list[Job]) -> list[Outcome]:
+        """One batch, of those that can be said at all."""
+        values = [self._said(job) for job in part]
+        sent = [(job, said) for job, said in zip(part, values, strict=True) if isinstance(said, dict)]
+        try:
+            told = iter(
+                await batcher.send([job for job, _ in sent], [said for _, said in sent]) if sent else []
+            )
+        except SyncdError as error:
+            self._stop = error
+            told = iter([error] * len(sent))
+        return [next(told) if isinstance(said, dict) else said for said in values]
+
+    def _said(self, job: Job) -> dict[str, Any] | Rejected:
+        """The placeholders of a write; a value that this API's form cannot hold is its record's trouble."""
+        try:
+            return self._values(job)
+        except Exception as error:
+            return unsayable(job, error)
 
     def _values(self, job: Job) -> dict[str, Any]:
         push, shape = job.push, self.shape
-        values: dict[str, Any] = {"values": shape.record.put(job.fields), "version": push.expected_version}
+        version = shape.version_value(push.expected_version)
+        values: dict[str, Any] = {"values": shape.record.put(job.fields), "version": version}
         if push.remote_id is not None:
             values["id"] = shape.id_value(push.remote_id)
         if push.key is not None:
@@ -112,19 +132,29 @@ class Writer:
                 came = await self._asked(job)
             except SyncdError as error:
                 came = error
+            except Exception as error:  # it may have been sent: the neighbours' results must not be lost
+                came = Uncertain(job.push.push_id, _unexpected(error))
             if isinstance(came, SyncdError):
                 self._stop = came
             return came
 
     async def _asked(self, job: Job) -> Outcome:
-        call, values = self.shape.call(job.op), self._values(job)
+        call, values = self.shape.call(job.op), self._said(job)
+        if not isinstance(values, dict):
+            return values
         said = getattr(self.shape.words.calls, job.op)
         if said is not None and said.whole and job.op == "update":
             found = await replacing(self.lookup, self.shape, job, said, values)
             if not isinstance(found, dict):
                 return found
             values = found
-        return outcome(self.shape, job, await self.shape.ask(self.client, call, values))
+        try:
+            request = call.request(values)
+        except SyncdError:
+            raise
+        except Exception as error:
+            return unsayable(job, error)
+        return outcome(self.shape, job, call.reply(await self.client.send(request), self.shape.judge))
 
     async def _upserts(self, jobs: list[Job]) -> list[Outcome]:
         """An upsert would overwrite what somebody made of our earlier create, so that is looked for first."""
@@ -164,6 +194,16 @@ class Writer:
 
 def _doubtful(error: SyncdError) -> bool:
     return isinstance(error, RetryLater) and error.uncertain
+
+
+def unsayable(job: Job, error: Exception) -> Rejected:
+    """Its request could not be made; the error's own words may hold a value."""
+    why = f"its request cannot be made of these values ({type(error).__name__})"
+    return Rejected(job.push.push_id, "unsayable", f"{why}; check `values` and the types of its fields")
+
+
+def _unexpected(error: Exception) -> str:
+    return f"the connector failed unexpectedly ({type(error).__name__}); please report it"
 
 
 def _not_sent(error: SyncdError) -> SyncdError:

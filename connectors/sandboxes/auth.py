@@ -9,11 +9,13 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import orjson
 from aiohttp import web
+from pydantic import Field
 
 from connectors.sandboxes.clock import MovableClock
 from connectors.sandboxes.quirks import Fired, Quirks
@@ -24,7 +26,10 @@ Way = Literal["bearer", "header", "query", "basic", "session", "oauth2", "jwt", 
 
 
 class AuthOptions(Strict):
-    """How a client logs in. `expires_in` in seconds; `rotate_refresh`: a refresh token serves once."""
+    """How a client logs in. `expires_in` in seconds; `rotate_refresh`: a refresh token serves once.
+
+    `reuse_revokes`: one that served already voids all that came of it. `answer` joins each token answer.
+    """
 
     way: Way = "bearer"
     token: str = "sandbox-token"
@@ -36,6 +41,8 @@ class AuthOptions(Strict):
     audience: str = "sandbox"
     expires_in: float = 3600.0
     rotate_refresh: bool = False
+    reuse_revokes: bool = False
+    answer: dict[str, Any] = Field(default_factory=dict)
 
 
 class Auth:
@@ -45,6 +52,8 @@ class Auth:
         self.options, self.quirks, self.clock, self.fired = options, quirks, clock, fired
         self.tokens: dict[str, float] = {}
         self.refresh = {"sandbox-refresh-token"}
+        self.redeem: Callable[[dict[str, str]], str] | None = None
+        self._families: dict[str, str] = {}
         self.revoked = False
         self._failures = 0
         self._locked_until = 0.0
@@ -63,6 +72,9 @@ class Auth:
             "session": {"login_url": f"{url}/auth/login", **user, "header": "X-Session"},
             "oauth2": {
                 "token_url": f"{url}/oauth/token",
+                "authorize_url": f"{url}/oauth/authorize",
+                "revoke_url": f"{url}/oauth/revoke",
+                **user,
                 "client_id": o.client_id,
                 "client_secret": o.client_secret,
                 "refresh_token": min(self.refresh, default=None),
@@ -134,11 +146,15 @@ class Auth:
 
     def log_in(self, user: object, password: object) -> str:
         """A session; `Refusal` for a wrong password, and for the right one while locked out."""
+        self.identify(user, password)
+        return self.issue()
+
+    def identify(self, user: object, password: object) -> None:
+        """See that it is the user; `Refusal` as in `log_in`."""
         self._check_lock()
         if (user, password) != (self.options.user, self.options.password):
             raise self._failed(self.refuse("bad_login"))
         self._failures = 0
-        return self.issue()
 
     def _check_lock(self) -> None:
         left = self._locked_until - self.clock.monotonic()
@@ -164,31 +180,64 @@ class Auth:
             if not self.jwt_holds(form.get("assertion", "")):
                 raise self._failed(Refusal(400, "invalid_grant", "the assertion does not hold"))
             return self._answer()
-        if (form.get("client_id"), form.get("client_secret")) != (
-            self.options.client_id,
-            self.options.client_secret,
-        ):
-            raise self._failed(Refusal(401, "invalid_client", "no such client"))
+        self._known_client(form)
         if grant == "client_credentials":
             return self._answer()
+        if grant == "authorization_code" and self.redeem is not None:
+            scope, family = self.redeem(form), form.get("code", "")
+            return self._answer(family) | {"scope": scope, "refresh_token": self._refresh_token(family)}
         if grant != "refresh_token":
             raise Refusal(400, "unsupported_grant_type", "no such grant")
-        given = form.get("refresh_token", "")
+        return self._refreshed(form.get("refresh_token", ""))
+
+    def _refreshed(self, given: str) -> dict[str, Any]:
+        family = self._families.get(given, given)
         if given not in self.refresh:
+            if self.options.reuse_revokes:
+                self.forget(family)
             raise Refusal(400, "invalid_grant", "the refresh token is void")
-        answer = self._answer()
+        answer = self._answer(family)
         if self.options.rotate_refresh:
             self.refresh.discard(given)
-            answer["refresh_token"] = secrets.token_urlsafe(18)
-            self.refresh.add(answer["refresh_token"])
+            answer["refresh_token"] = self._refresh_token(family)
         return answer
 
-    def _answer(self) -> dict[str, Any]:
+    def _refresh_token(self, family: str) -> str:
+        token = secrets.token_urlsafe(18)
+        self.refresh.add(token)
+        self._families[token] = family
+        return token
+
+    def forget(self, family: str) -> None:
+        """All tokens of one log-in are void."""
+        for token in [token for token, of in self._families.items() if of == family]:
+            self.refresh.discard(token)
+            self.tokens.pop(token, None)
+        self.refresh.discard(family)
+
+    def revoke_by(self, form: dict[str, str]) -> None:
+        """RFC 7009: a token is void, with a refresh token all of its log-in; an unknown one is no error."""
+        self._known_client(form)
+        token = form.get("token", "")
+        if token in self.refresh:
+            self.forget(self._families.get(token, token))
+        self.tokens.pop(token, None)
+
+    def _known_client(self, form: dict[str, str]) -> None:
+        ours = (self.options.client_id, self.options.client_secret)
+        if (form.get("client_id"), form.get("client_secret")) != ours:
+            raise self._failed(Refusal(401, "invalid_client", "no such client"))
+
+    def _answer(self, family: str = "") -> dict[str, Any]:
         self._failures = 0
+        token = self.issue()
+        if family:
+            self._families[token] = family
         return {
-            "access_token": self.issue(),
+            "access_token": token,
             "token_type": "Bearer",
             "expires_in": int(self.options.expires_in),
+            **self.options.answer,
         }
 
     def jwt_holds(self, token: str) -> bool:

@@ -11,8 +11,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from connectors.sandboxes.faults import FAULTS
-from connectors.sandboxes.limits import LimitOptions
-from connectors.sandboxes.shape import FieldShape, Refusal
+from connectors.sandboxes.shape import Refusal
 
 if TYPE_CHECKING:
     from connectors.sandboxes.server import Sandbox
@@ -142,7 +141,7 @@ class Control:
         if "left" in body:
             limits.left = body.pop("left")
         if body:
-            limits.options = LimitOptions.model_validate({**limits.options.model_dump(), **body})
+            limits.options = type(limits.options).model_validate({**limits.options.model_dump(), **body})
             if "quota" in body:
                 limits.left = limits.options.quota
         return {**limits.options.model_dump(), "left": limits.left}
@@ -154,7 +153,7 @@ class Control:
         if body.get("shape") is None:
             fields.pop(body["field"], None)
         else:
-            fields[body["field"]] = FieldShape.model_validate(body["shape"])
+            fields[body["field"]] = self.sandbox.FIELD.model_validate(body["shape"])
         self.sandbox.reshape(body["object"], shape.model_copy(update={"fields": fields}))
         return {name: field.told() for name, field in fields.items()}
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from email.utils import format_datetime
 from typing import Any
 
 import orjson
@@ -113,7 +114,7 @@ class Door:
 
     def _sent(self, answer: Answer) -> web.Response:
         self.statuses[answer.status] += 1
-        headers = answer.headers
+        headers = {"Date": format_datetime(self.world.clock.now(), usegmt=True), **answer.headers}
         if self.limits.left is not None or self.limits.options.per_second is not None:
             headers = {**headers, **self.limits.headers()}
         return web.Response(body=answer.body, status=answer.status, headers=headers, content_type=answer.type)
@@ -140,7 +141,8 @@ class Door:
             raise self._error(fault)
         if (fault := take("rate_limited", call)) is not None:
             wait = float(fault.args.get("seconds", 1.0))
-            raise self.limits.refuse("rate_limited", wait, 429, fault.args.get("retry_after", "seconds"))
+            code = fault.args.get("code", "rate_limited")
+            raise self.limits.refuse(code, wait, 429, fault.args.get("retry_after", "unsaid"))
         if take("unauthorized", call) is not None:
             self.auth.revoke()
             raise self.auth.refuse("token_expired")

@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 FAULTS: dict[str, tuple[str, str]] = {
     "drop": ("any", "the connection is closed before anything is done"),
     "error_before": ("any", "`status` (500) before anything is done; `code`, `message`"),
-    "rate_limited": ("any", "429; `retry_after`: seconds, `date`, `absurd`, or null for no header"),
+    "rate_limited": ("any", "429; `retry_after`: seconds, `date`, `absurd`, or null for no header; `code`"),
     "unauthorized": ("any", "401, and the token is revoked until a new log-in"),
     "forbidden": ("any", "403"),
     "hang": ("any", "the call waits, nothing is done, until it is released"),
@@ -143,9 +143,10 @@ class Fault:
 
 
 class Plan:
-    """The faults of one sandbox; may be changed while it runs."""
+    """The faults of one sandbox; may be changed while it runs. `more`: those that a vendor's has beside."""
 
-    def __init__(self) -> None:
+    def __init__(self, more: Mapping[str, tuple[str, str]] | None = None) -> None:
+        self.known = {**FAULTS, **(more or {})}
         self.armed: list[Fault] = []
         self._last = 0
 
@@ -160,14 +161,21 @@ class Plan:
         ids: Iterable[str] = (),
         **args: Any,
     ) -> Fault:
-        """Arm one fault of `FAULTS` for the next `times` matching calls; `ValueError` for any other name."""
-        if name not in FAULTS:
-            raise ValueError(f"no fault {name!r}; there are: {', '.join(FAULTS)}")
+        """Arm one fault that is known for the next `times` matching calls; `ValueError` for other names."""
+        if name not in self.known:
+            raise ValueError(f"no fault {name!r}; there are: {', '.join(self.known)}")
         if times == -1:
             times = None if name in WHILE_ARMED else 1
         self._last += 1
         fault = Fault(
-            self._last, name, route or FAULTS[name][0], object, frozenset(map(str, ids)), times, skip, args
+            self._last,
+            name,
+            route or self.known[name][0],
+            object,
+            frozenset(map(str, ids)),
+            times,
+            skip,
+            args,
         )
         self.armed.append(fault)
         return fault

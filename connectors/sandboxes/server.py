@@ -28,7 +28,7 @@ from connectors.sandboxes.limits import Limits
 from connectors.sandboxes.people import People
 from connectors.sandboxes.profile import Profile, load
 from connectors.sandboxes.seed import seed as seed_world
-from connectors.sandboxes.shape import ObjectShape, Refusal
+from connectors.sandboxes.shape import FieldShape, ObjectShape, Refusal
 from connectors.sandboxes.table import Row, Table
 from connectors.sandboxes.webhooks import Webhooks
 from connectors.sandboxes.world import World
@@ -36,6 +36,8 @@ from syncd.core.clock import Clock
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a request."""
+LONGEST = 32 * 1024
+"""Bytes of a request's first line; a vendor's own limit may be lower."""
 
 
 class Sandbox:
@@ -43,6 +45,8 @@ class Sandbox:
 
     PROFILE: ClassVar[type[Profile]] = Profile
     NAMED: ClassVar[Mapping[str, Mapping[str, Any]]] = {"plain": {}}
+    FIELD: ClassVar[type[FieldShape]] = FieldShape
+    MORE_FAULTS: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     def __init__(
         self,
@@ -53,9 +57,9 @@ class Sandbox:
     ) -> None:
         self.profile = load(self.PROFILE, self.NAMED, profile)
         self.clock = MovableClock(clock)
-        self.faults = Plan()
+        self.faults = Plan(self.MORE_FAULTS)
         self.quirks = self.profile.quirks.model_copy(deep=True)
-        self.world = World(self.shapes(), self.quirks, self.clock, self.faults)
+        self.world = self.make_world()
         self.fired = self.world.fired
         self.people = People(self.world)
         self.auth = Auth(self.profile.auth, self.quirks, self.clock, self.fired)
@@ -81,6 +85,15 @@ class Sandbox:
     def routes(self, app: web.Application) -> None:
         """Add the vendor's routes."""
 
+    def make_world(self) -> World:
+        """The CRM itself; a vendor's may have rules of its own."""
+        return World(self.shapes(), self.quirks, self.clock, self.faults)
+
+    def plant(self, source: Path | None) -> None:
+        """Fill the world from a seed, if there is one."""
+        if source is not None:
+            seed_world(self.world, source, self.profile.key_field)
+
     def record(self, table: Table, row: Row) -> Any:
         """A record as plain JSON values, for the ground truth and for webhooks that carry values."""
         return {"id": row.id, "version": row.version, "deleted": row.deleted, **row.fields}
@@ -101,8 +114,7 @@ class Sandbox:
         return {name: shape.keyed(self.profile.key_field) for name, shape in found.items()}
 
     def _fill(self) -> None:
-        if self._seed is not None:
-            seed_world(self.world, self._seed, self.profile.key_field)
+        self.plant(self._seed)
         self._restamp()
         self.fired.counts.clear()
 
@@ -143,7 +155,7 @@ class Sandbox:
         self.door.statuses.clear()
         if records:
             for name, shape in self.shapes().items():
-                self.world.tables[name] = Table(name, shape)
+                self.world.tables[name] = self.world.new_table(name, shape)
         self.set_quirks(**self.profile.quirks.model_dump())
         if records:
             self._fill()
@@ -166,7 +178,7 @@ class Sandbox:
         app = web.Application(client_max_size=LARGEST)
         Control(self).routes(app)
         self.routes(app)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, max_line_size=LONGEST)
         await runner.setup()
         with tempfile.TemporaryDirectory(prefix="syncd-sandbox-") as folder:
             try:
@@ -176,6 +188,7 @@ class Sandbox:
             finally:
                 await self.webhooks.aclose()
                 await self.door.aclose()
+                await _hang_up(runner)
                 await runner.cleanup()
 
     async def _listen(self, runner: web.AppRunner, port: int, folder: Path, tls: bool) -> None:
@@ -202,6 +215,15 @@ class Sandbox:
             sys.stdout.write(orjson.dumps(self.ready()).decode() + "\n")
             sys.stdout.flush()
             await stop.wait()
+
+
+async def _hang_up(runner: web.AppRunner) -> None:
+    """Let go of connections that a client keeps: over TLS a polite end would wait for the client's answer."""
+    lines = [line.transport for line in runner.server.connections] if runner.server is not None else []
+    for transport in lines:
+        if transport is not None:
+            transport.abort()
+    await asyncio.sleep(0)
 
 
 def refused(refusal: Refusal) -> web.Response:

@@ -157,19 +157,26 @@ class Webhooks:
             self._end(len(events))
             return
         if self._each(options.delay, number, "webhook_delay"):
-            self._spawn(self._again(one, events, options.seconds, 1))
+            self._spawn(self._again(one, events, options.seconds, 0))
             return
         if await self._post(one, events):
             self._end(len(events))
         else:
-            self._spawn(self._again(one, events, 1.0, 2))
+            self._spawn(self._again(one, events, self._pause(one, 1), 1))
         if self._each(options.duplicate, number, "webhook_duplicate"):
-            if options.replay_id:
-                events = [{**event, "event_id": f"e{next(self._event)}"} for event in events]
-            await self._post(one, events)
+            await self._post(one, [self._replayed(event) for event in events])
+
+    def _replayed(self, event: dict[str, Any]) -> dict[str, Any]:
+        """An event that is told twice; under a new id where that is asked for."""
+        return {**event, "event_id": f"e{next(self._event)}"} if self.options.replay_id else event
+
+    def _pause(self, one: Subscription, attempt: int) -> float:
+        """Seconds before the first attempt after one that failed."""
+        return 1.0
 
     async def _again(self, one: Subscription, events: list[dict[str, Any]], wait: float, tries: int) -> None:
-        while tries <= TRIES:
+        """Try after a while, `tries` attempts having been made."""
+        while tries < TRIES:
             self.waiting += 1
             await self.clock.sleep(wait)
             self.waiting -= 1

@@ -45,11 +45,15 @@ class World:
         """A new object, or another shape for one that is there."""
         table = self.tables.get(name)
         if table is None:
-            table = self.tables[name] = Table(name, shape)
+            table = self.tables[name] = self.new_table(name, shape)
         else:
             table.reshape(shape)
         self.refresh()
         return table
+
+    def new_table(self, name: str, shape: ObjectShape) -> Table:
+        """An empty table; a vendor's may be of its own class."""
+        return Table(name, shape)
 
     def refresh(self) -> None:
         """Take changed quirks and shapes to heart."""

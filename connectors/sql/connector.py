@@ -56,6 +56,7 @@ class SqlConnector:
             client_ids=bool(shapes) and all(s.chosen for s in shapes),
             archives=any(self._object(n).archive is not None for n in self.specs),
             stored_in_answer=True,
+            feed=self.options.capture != "scan",
             read_batch=self.options.page,
             write_batch=self.options.write_batch,
             cascades=self.session.cascades,

@@ -43,8 +43,19 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, LOST)
 
 
-def next_step(error: BaseException, what: str, where: str, todo: str | None = None) -> SyncdError:
-    """The syncd error for one of asyncpg's. `what` begins with the system's name; `where` is the database."""
+NOT_READY = "55000"
+NOT_READY_TODO = (
+    "It must be put right there first; the server's log at this time says what: a database that allows no "
+    "connections (ALLOW_CONNECTIONS), a published table without a REPLICA IDENTITY, or a trigger's own rule"
+)
+"""PostgreSQL's `object_not_in_prerequisite_state`: no right is missing, and no value is wrong."""
+
+
+def next_step(error: BaseException, what: str, where: str, grant: str | None = None) -> SyncdError:
+    """The syncd error for one of asyncpg's. `what` begins with the system's name; `where` is the database.
+
+    `grant` says what to do where a right is missing.
+    """
     if not isinstance(error, asyncpg.PostgresError):
         return RetryLater(f"{what}: no answer from {where} ({type(error).__name__}); it will be tried again")
     text = f"{what} at {where}: {condition(error)}"
@@ -53,18 +64,20 @@ def next_step(error: BaseException, what: str, where: str, todo: str | None = No
     if error.sqlstate == "3D000":
         return NeedsOperator(text, "Check the database's name in the url, or create the database")
     if error.sqlstate == "42501":
-        return NeedsOperator(text, todo or "Grant the missing right to the url's role")
+        return NeedsOperator(text, grant or "Grant the missing right to the url's role")
     if error.sqlstate == "25006":
         return NeedsOperator(text, "Name the primary server in the url; this one is read-only")
     if is_passing(error):
         return RetryLater(text)
-    return NeedsOperator(text, todo or "Look this SQLSTATE up in the server's log at this time and mend it")
+    if error.sqlstate == NOT_READY:
+        return NeedsOperator(text, NOT_READY_TODO)
+    return NeedsOperator(text, "Look this SQLSTATE up in the server's log at this time and mend it")
 
 
 @contextmanager
-def guarded(what: str, where: str, todo: str | None = None) -> Iterator[None]:
-    """Let nothing but syncd's errors out."""
+def guarded(what: str, where: str, grant: str | None = None) -> Iterator[None]:
+    """Let nothing but syncd's errors out; the arguments are those of `next_step`."""
     try:
         yield
     except (asyncpg.PostgresError, *LOST) as error:
-        raise next_step(error, what, where, todo) from None
+        raise next_step(error, what, where, grant) from None

@@ -10,7 +10,7 @@ import orjson
 
 from connectors.sql.catalog import Conn, Index
 from connectors.sql.changing import castable, holder, holder_of
-from connectors.sql.errors import condition, is_passing
+from connectors.sql.errors import NOT_READY, NOT_READY_TODO, condition, is_passing
 from connectors.sql.statements import Shape
 from syncd.core.errors import NeedsOperator
 from syncd.core.nouns import Deferred, Exists, Fields, Push, PushOp, PushResult, Rejected
@@ -72,6 +72,9 @@ async def judge(
         other = await _holder(conn, shape, fields, error)
         if other is not None:
             return Exists(push.push_id, other)
+    if error.sqlstate == NOT_READY:
+        message = f"the database refused the row: {condition(error)}. {NOT_READY_TODO}"
+        return Rejected(push.push_id, error.sqlstate, message)
     name = await _field(conn, shape, fields, error)
     column = f" in column {name}" if name else ""
     return Rejected(

@@ -112,8 +112,8 @@ class Writer:
 
     def _failed(self, error: BaseException, *, uncertain: bool = False) -> Exception:
         table = f"{self.shape.table.schema}.{self.shape.table.name}"
-        todo = f"Run: GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO the url's role"
-        step = next_step(error, self._what(), self.session.where, todo)
+        grant = f"Run: GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO the url's role"
+        step = next_step(error, self._what(), self.session.where, grant)
         return RetryLater(str(step), uncertain=True) if uncertain else step
 
     def _what(self) -> str:

@@ -15,6 +15,7 @@ from connectors.rest.options.calls import (
     CallWords,
     ListWords,
     PagingWords,
+    ReadWords,
     RequestWords,
     WriteWords,
 )
@@ -28,15 +29,18 @@ from connectors.rest.options.records import (
     ValueWords,
 )
 from connectors.rest.options.system import (
+    AccountWords,
     ObjectWords,
+    RateWords,
     RestObjectOptions,
     RestOptions,
     TlsWords,
     merged,
 )
-from connectors.rest.options.webhooks import VerifyWords, WebhookWords
+from connectors.rest.options.webhooks import HandshakeWords, VerifyWords, WebhookWords
 
 __all__ = [
+    "AccountWords",
     "BasicWords",
     "BatchWords",
     "BearerWords",
@@ -46,6 +50,7 @@ __all__ = [
     "ErrorWords",
     "FeedWords",
     "FieldWords",
+    "HandshakeWords",
     "HeaderWords",
     "JwtWords",
     "ListWords",
@@ -53,6 +58,8 @@ __all__ = [
     "ObjectWords",
     "PagingWords",
     "QueryWords",
+    "RateWords",
+    "ReadWords",
     "RecordWords",
     "RequestWords",
     "RestObjectOptions",

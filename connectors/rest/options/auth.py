@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
+from connectors.login import REDIRECT
+from connectors.rest.names import Loc, holes, unknown
 from connectors.rest.options.base import Words
 from connectors.rest.options.calls import RequestWords
+from connectors.rest.options.checks import refuse, unknown_in
 
 
 class HeaderWords(Words):
@@ -69,6 +72,18 @@ class SessionWords(Words):
         default=None, description="Where the answer of a refused log-in says so, if its status is 200."
     )
 
+    @model_validator(mode="after")
+    def _placeholders_exist(self) -> SessionWords:
+        own = {"user", "password"}
+        told = own | self.take.keys()
+        slips = list(unknown_in(self.login, own, ("login",)))
+        texts: list[tuple[Loc, Any, set[str]]] = [(("base64",), self.base64, told)]
+        texts += [((part,), getattr(self, part), told | self.base64.keys()) for part in ("headers", "query")]
+        for at, tree, known in texts:
+            slips += [(loc, unknown(name, known)) for loc, name in holes(tree, at) if name not in known]
+        refuse("session", slips)
+        return self
+
 
 Algorithm = Literal[
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"
@@ -90,8 +105,11 @@ class OAuthWords(Words):
 
     by: Literal["oauth2"]
     token_url: str = Field(description="The full address of the token endpoint.")
-    grant: Literal["client_credentials", "refresh_token", "password", "jwt_bearer"] = Field(
-        default="client_credentials", description="How the token is asked for."
+    grant: Literal["client_credentials", "refresh_token", "password", "jwt_bearer", "authorization_code"] = (
+        Field(
+            default="client_credentials",
+            description="How the token is asked for; `authorization_code`: a person runs `syncd connect`.",
+        )
     )
     client_id: str = Field(default="", description="The client's id.")
     client_secret: SecretStr = Field(default=SecretStr(""), description="The client's secret.")
@@ -102,6 +120,32 @@ class OAuthWords(Words):
     scope: str | None = Field(default=None, description="The scopes, separated by spaces.")
     form: dict[str, str] = Field(default={}, description="More parameters, such as audience.")
     assertion: JwtWords | None = Field(default=None, description="For grant jwt_bearer: what is signed.")
+    authorize_url: str | None = Field(
+        default=None, description="For grant authorization_code: the full address of the page that asks."
+    )
+    authorize: dict[str, str] = Field(
+        default={}, description="More parameters of that page, such as `access_type: offline`."
+    )
+    redirect: str = Field(
+        default=REDIRECT,
+        description="Where that page sends the browser back to, as registered with the vendor.",
+    )
+    revoke_url: str | None = Field(
+        default=None, description="The endpoint by which `syncd disconnect` revokes (RFC 7009)."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> OAuthWords:
+        needed = {
+            "refresh_token": "refresh_token",
+            "password": "password",
+            "jwt_bearer": "assertion",
+            "authorization_code": "authorize_url",
+        }
+        word = needed.get(self.grant)
+        if word is not None and getattr(self, word) is None:
+            raise ValueError(f"grant {self.grant} needs `{word}`; add it to auth")
+        return self
 
 
 AuthWords = Annotated[

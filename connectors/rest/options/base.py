@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+
+from syncd.core.errors import NeedsOperator
+
+T = TypeVar("T")
 
 
 class Words(BaseModel):
     """A part of the file: unknown keys are problems, values are never shown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def sound(value: T, compiled: Callable[[], object]) -> T:
+    """The value, if what is made of it can be made; else `ValueError` with the reason."""
+    try:
+        compiled()
+    except NeedsOperator as error:
+        raise ValueError(str(error).replace(f". {error.todo}", f"; {error.todo}")) from None
+    return value
 
 
 def as_list(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from connectors.rest.options.base import Words
 
@@ -36,6 +36,13 @@ class RequestWords(Words):
     body: Any = Field(default=None, description="The JSON body.")
     form: bool = Field(default=False, description="Send the body's keys as a form in place of JSON.")
 
+    @field_validator("path")
+    @classmethod
+    def _begins(cls, path: str) -> str:
+        if path and not path.startswith("/"):
+            raise ValueError("must begin with /, for it is added to `url`")
+        return path
+
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
@@ -48,7 +55,13 @@ class CallWords(RequestWords):
     at: str = Field(default="", description="Where the records are in the answer; absent: it is them.")
 
 
-class ListWords(CallWords):
+class ReadWords(CallWords):
+    """A call that reads several records."""
+
+    keyed: bool = Field(default=False, description="They come as a mapping by their ids, not as a list.")
+
+
+class ListWords(ReadWords):
     """A call that lists records."""
 
     ids: bool = Field(default=False, description="It lists ids alone; the records are read by `get_many`.")
@@ -114,10 +127,10 @@ class Calls(Words):
     changes: ListWords | None = Field(
         default=None, description="What changed since `{since}`; absent: `list`, if that has `{since}`."
     )
-    deleted: CallWords | None = Field(default=None, description="Ids deleted since `{since}`.")
+    deleted: ReadWords | None = Field(default=None, description="Ids deleted since `{since}`.")
     get: CallWords | None = Field(default=None, description="One record by `{id}`.")
-    get_many: CallWords | None = Field(default=None, description="Several by `{ids}`.")
-    find: CallWords | None = Field(
+    get_many: ReadWords | None = Field(default=None, description="Several by `{ids}`.")
+    find: ReadWords | None = Field(
         default=None, description="By values of a unique `{field}`: several `{keys}`, or one `{key}`."
     )
     create: WriteWords | None = Field(default=None, description="A new record of `{values}`.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
-from connectors.rest.options.base import Statuses, Texts, Words
+from connectors.rest.moments import form_of, zone_of
+from connectors.rest.options.base import Statuses, Texts, Words, sound
 from connectors.rest.options.calls import RequestWords
 
 Means = Literal[
@@ -25,6 +27,10 @@ Means = Literal[
     "cursor_lost",
 ]
 
+TypeName = Literal[
+    "text", "email", "phone", "integer", "decimal", "boolean", "date", "datetime", "enum", "set"
+]
+
 
 class RecordWords(Words):
     """Where things are in a record, as the API sends it."""
@@ -37,10 +43,13 @@ class RecordWords(Words):
         default=None,
         description="Where the version is: a path, or `header:ETag` of an answer with one record.",
     )
+    version_form: Literal["text", "integer"] = Field(
+        default="text", description="How `{version}` is written where it stands alone in a body."
+    )
     modified: str | None = Field(default=None, description="Where the time of the last change is.")
     deleted: str | None = Field(default=None, description="Where a deleted record says that it is one.")
     deleted_is: Any = Field(
-        default=None, description="What stands there then; absent: anything but false or null."
+        default=None, description="What stands there then; absent: anything but null, false, 0, no, nothing."
     )
     absent: Literal["unknown", "null"] = Field(
         default="unknown", description="What a field that is left out means: nothing, or that it is empty."
@@ -82,6 +91,16 @@ class FeedWords(Words):
     lag: float = Field(default=0.0, ge=0, description="How old an answer may be: a search index.")
     find_lag: float = Field(default=0.0, ge=0, description="How long `find` may hide a new record.")
 
+    @field_validator("form", "modified_form")
+    @classmethod
+    def _is_a_form(cls, said: Any) -> Any:
+        return sound(said, lambda: said is None or form_of(said, "UTC"))
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, said: str) -> str:
+        return sound(said, lambda: zone_of(said))
+
 
 class ValueWords(Words):
     """How values are written by this API, where it is not plain JSON."""
@@ -99,6 +118,19 @@ class ValueWords(Words):
         default=None, description="How ids of other records are written; absent: as the ids of records."
     )
 
+    @field_validator("datetime", "date")
+    @classmethod
+    def _is_a_form(cls, said: Any) -> Any:
+        return sound(said, lambda: said is None or form_of(said, "UTC"))
+
+    @field_validator("decimal")
+    @classmethod
+    def _is_a_decimal(cls, said: Any) -> Any:
+        parts = list(said.values()) if isinstance(said, dict) else []
+        if said in (None, "number", "text") or parts.count("{text}") == 1:
+            return said
+        raise ValueError("is no way to write a decimal; write number, text, or an object with {text}")
+
 
 class ErrorRule(Words):
     """When all that is said here holds, the answer `means` that."""
@@ -112,6 +144,15 @@ class ErrorRule(Words):
     )
     on: Texts | None = Field(default=None, description="Only for these calls, such as get or list.")
     means: Means = Field(description="What comes next.")
+
+    @field_validator("matches")
+    @classmethod
+    def _is_a_pattern(cls, said: str | None) -> str | None:
+        try:
+            re.compile(said or "")
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        return said
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=False)
 
@@ -131,7 +172,7 @@ class ErrorWords(Words):
 class FieldWords(Words):
     """One field, as `syncd check` and the mapping need it."""
 
-    type: str = Field(default="text", description="One of syncd's types, the nearest.")
+    type: TypeName = Field(default="text", description="One of syncd's types, the nearest.")
     required: bool = Field(default=False, description="A create needs it.")
     read_only: bool = Field(default=False, description="It cannot be written.")
     unique: bool = Field(default=False, description="No two records have the same value.")
@@ -145,7 +186,7 @@ class FieldWords(Words):
 class SchemaWords(Words):
     """The fields of an object: declared, read from the API, or else seen in a page."""
 
-    fields: dict[str, FieldWords | str] = Field(
+    fields: dict[str, TypeName | FieldWords] = Field(
         default={}, description="Declared fields: a type's name, or what is known."
     )
     source: RequestWords | None = Field(
@@ -155,4 +196,4 @@ class SchemaWords(Words):
     words: dict[str, str] = Field(
         default={}, description="Where one of them has `name` (in a list), `type`, `required`, `read_only` …"
     )
-    types: dict[str, str] = Field(default={}, description="The API's names of types, and ours.")
+    types: dict[str, TypeName] = Field(default={}, description="The API's names of types, and ours.")

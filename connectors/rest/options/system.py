@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from connectors.rest.options.auth import AuthWords
 from connectors.rest.options.base import Words
-from connectors.rest.options.calls import Calls, PagingWords
+from connectors.rest.options.calls import Calls, CallWords, PagingWords
+from connectors.rest.options.checks import constants_of, refuse, slips_of
 from connectors.rest.options.records import ErrorWords, FeedWords, RecordWords, SchemaWords, ValueWords
 from connectors.rest.options.webhooks import WebhookWords
 
@@ -21,6 +22,28 @@ class TlsWords(Words):
     ca: str | None = Field(default=None, description="Whose certificates are believed, beside the system's.")
     certificate: str | None = Field(default=None, description="The certificate that we show.")
     key: str | None = Field(default=None, description="Its private key, if it is in a file of its own.")
+
+
+class AccountWords(Words):
+    """How the API tells whose data it shows: with another account, nothing runs."""
+
+    call: CallWords = Field(description="The call that tells it, such as `/me`.")
+    id: str = Field(default="id", description="Where the id of the organisation is in the answer.")
+    name: str | None = Field(default=None, description="Where its name is, for people.")
+    user: str | None = Field(default=None, description="Where the user's name is who logged in.")
+
+
+class RateWords(Words):
+    """Headers by which each answer says how many requests are left; calls slow down before there are none."""
+
+    remaining: str = Field(description="How many are left, such as X-RateLimit-Remaining, or RateLimit (r=).")
+    limit: str | None = Field(
+        default=None, description="How many there are in all; absent: as a parameter of the first."
+    )
+    reset: str | None = Field(
+        default=None,
+        description="When they are all there again: in seconds, or an instant (unix, ms, a date); likewise.",
+    )
 
 
 class ObjectWords(Words):
@@ -43,10 +66,12 @@ class RestOptions(ObjectWords):
         description="The address that all paths are added to; its host is the only one talked to."
     )
     auth: AuthWords | None = Field(default=None, description="How to log in; absent: not at all.")
+    account: AccountWords | None = Field(default=None, description="How the API tells whose data it shows.")
     headers: dict[str, str] = Field(default={}, description="Headers of every request.")
     tls: TlsWords | None = Field(default=None, description="Certificates other than the usual.")
     timeout: float = Field(default=15.0, gt=0, le=19.0, description="Seconds for one request.")
     concurrency: int = Field(default=4, ge=1, le=64, description="Requests at the same time, at most.")
+    rate: RateWords | None = Field(default=None, description="Where answers say how many requests are left.")
     write_batch: int | None = Field(
         default=None, ge=1, description="Records per write; absent: the batch's size, or 10 without batches."
     )
@@ -70,9 +95,12 @@ class RestOptions(ObjectWords):
         return url
 
     @model_validator(mode="after")
-    def _objects_are_whole(self) -> RestOptions:
-        for name in self.objects:
-            merged(self, name)
+    def _fits_together(self) -> RestOptions:
+        slips = list(slips_of(self, constants_of(self.objects, self)))
+        for name, own in self.objects.items():
+            words = merged(self, name)
+            slips += slips_of(words, words.constants, own, name)
+        refuse("rest", slips)
         return self
 
 

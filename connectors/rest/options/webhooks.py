@@ -53,17 +53,46 @@ class VerifyWords(Words):
         if unknown:
             raise ValueError(f"over: there is no {{{min(unknown)}}}; there are {', '.join(sorted(SIGNED))}")
         if "{body}" not in self.over:
-            raise ValueError(
-                "over leaves the {body} out: another could be sent under the same signature"
-            )
+            raise ValueError("over leaves the {body} out: another could be sent under the same signature")
         if self.timestamp is not None and "{timestamp}" not in self.over:
             raise ValueError("over leaves the {timestamp} out: an old delivery could be sent as a new one")
+
+
+class HandshakeWords(Words):
+    """What the vendor asks before it sends anything: a value that is to be sent back."""
+
+    query: str | None = Field(
+        default=None, description="The query parameter with it, such as hub.challenge …"
+    )
+    body: str | None = Field(
+        default=None, description="… or where in the JSON body it is, such as challenge."
+    )
+    answer: Literal["text", "json"] = Field(
+        default="text", description="Sent back as plain text, or as JSON under the same name."
+    )
+    token: SecretStr | None = Field(default=None, description="What must come with it, if anything.")
+    token_at: str | None = Field(
+        default=None, description="Where the token is: a query parameter, or a path in the body."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> HandshakeWords:
+        if (self.query is None) == (self.body is None):
+            raise ValueError(
+                "needs either the `query` parameter or the place in the `body` that is sent back"
+            )
+        if (self.token is None) != (self.token_at is None):
+            raise ValueError("needs both `token` and `token_at`, or neither")
+        return self
 
 
 class WebhookWords(Words):
     """What a delivery says."""
 
     verify: VerifyWords = Field(description="How its sender is known.")
+    handshake: HandshakeWords | None = Field(
+        default=None, description="How the vendor asks whether the address is ours."
+    )
     events: str = Field(default="", description="Where the events are: a list, or one.")
     object: str | None = Field(
         default=None, description="Where an event names the object; absent: the only one."

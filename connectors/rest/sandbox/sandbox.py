@@ -11,11 +11,11 @@ from aiohttp import web
 from connectors.rest.sandbox import graphql, rpc
 from connectors.rest.sandbox.bodies import if_match, operations_of, parsed
 from connectors.rest.sandbox.face import Face
+from connectors.rest.sandbox.oauth import OAuth
 from connectors.rest.sandbox.objects import standard
 from connectors.rest.sandbox.profile import NAMED, RestProfile
 from connectors.rest.sandbox.reading import Reader
 from connectors.rest.sandbox.writing import Writer
-from connectors.sandboxes.auth import form_of
 from connectors.sandboxes.door import Answer, plain_error
 from connectors.sandboxes.faults import Call
 from connectors.sandboxes.server import Sandbox
@@ -31,7 +31,7 @@ def error(call: Call, refusal: Refusal) -> Answer:
         return rpc.error(call, refusal)
     if call.route.startswith("graphql"):
         return graphql.error(call, refusal)
-    if call.route == "token":
+    if call.route in ("token", "authorize", "revoke"):
         body = {"error": refusal.code, "error_description": refusal.message}
         return Answer.json(body, refusal.status, refusal.headers)
     return plain_error(call, refusal)
@@ -60,6 +60,7 @@ class RestSandbox(Sandbox):
         self.writer = Writer(self.world, self.face, self.profile, self.reader)
         self.rpc = rpc.Rpc(self.door, self.face, self.reader, self.writer)
         self.graphql = graphql.GraphQL(self.door, self.face, self.reader, self.writer)
+        self.oauth = OAuth(self.door, self.auth)
         self.door.error = error
 
     def objects(self) -> dict[str, ObjectShape]:
@@ -81,7 +82,7 @@ class RestSandbox(Sandbox):
         add("GET", "/api/_schema", self._schema)
         add("GET", "/api/_me", self._me)
         add("POST", "/auth/login", self._log_in)
-        add("POST", "/oauth/token", self._token)
+        self.oauth.routes(app)
         add("POST", "/rpc", self.rpc.serve)
         add("POST", "/graphql", self.graphql.serve)
         add("GET", "/api/{object}", self._list)
@@ -126,12 +127,6 @@ class RestSandbox(Sandbox):
             return Answer.json(told, 200, {"Set-Cookie": f"session={session}; HttpOnly; Path=/"})
 
         return await self.door.run(request, Call("login"), work, guarded=False)
-
-    async def _token(self, request: web.Request) -> web.StreamResponse:
-        form = await form_of(request)
-        return await self.door.run(
-            request, Call("token"), lambda: Answer.json(self.auth.token(form)), guarded=False
-        )
 
     # reads -------------------------------------------------------------------------------------------------
 
