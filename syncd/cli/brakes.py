@@ -10,7 +10,7 @@ import typer
 
 from syncd.cli.asking import request, with_store
 from syncd.cli.common import FINE, PROBLEMS, Call, ConfigOption, JsonOption, call_of, when
-from syncd.cli.tables import counted, ids, table
+from syncd.cli.tables import counted, ids, table, told
 from syncd.core.errors import SyncdError
 from syncd.store import views
 
@@ -33,7 +33,7 @@ def brakes(
     everything: Annotated[bool, typer.Option("--all", help="Those that were released, too.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
 ) -> None:
-    """List, show, release and discard pulled brakes: creates and deletes beyond their limit.
+    """List, show, release and discard pulled brakes: creates, updates and deletes beyond their limit.
 
     Without a further word: the list. Ends with 1 where some are pulled.
     """
@@ -83,7 +83,7 @@ def discard(
     ctx: typer.Context,
     number: Number,
     how: Annotated[
-        How, typer.Option(help="detach: leave these copies alone; take_theirs: keep the records.")
+        How, typer.Option(help="detach: leave these copies alone; take_theirs: keep what is there.")
     ] = How.DETACH,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -106,7 +106,16 @@ def _listed(found: list[dict[str, Any]]) -> Any:
         for row in found
     ]
     columns = ("N", "where", "of", "holds", "why", "since")
-    return table(counted(len(found), "brake"), *columns, rows=rows, numbers=("N", "holds"))
+    body = table(None, *columns, rows=rows, numbers=("N", "holds"))
+    pulled = any(row["ended"] is None for row in found)
+    return told(counted(len(found), "brake"), body, *(_next("N") if pulled else ()))
+
+
+def _next(number: object) -> tuple[str, str]:
+    return (
+        f"`syncd brakes release {number}` lets its writes go; `syncd brakes discard {number}` drops them:",
+        "these copies are left alone, or with `--how take_theirs` records are kept, or hold what is there",
+    )
 
 
 def _told(found: dict[str, Any]) -> Any:
@@ -115,7 +124,8 @@ def _told(found: dict[str, Any]) -> Any:
         f"holds {found['held']}\nwhy: {found['why']}"
     )
     rows = [(w["record_id"], _versions(w), ids(w["ids"]), ", ".join(w["keys"])) for w in found["writes"]]
-    return table(title, "record", "version", "known as", "matched by", rows=rows)
+    body = table(None, "record", "version", "known as", "matched by", rows=rows)
+    return told(title, body, *(_next(found["brake"]) if found["ended"] is None else ()))
 
 
 def _versions(write: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from syncd.cli.common import FINE, OUT_OF_REACH, WRONG, ConfigOption, JsonOption
 from syncd.cli.tables import shown
 
 if TYPE_CHECKING:
-    from syncd.service.check import Checked
+    from syncd.service.check import Checked, SystemCheck
 
 app = typer.Typer()
 
@@ -56,19 +56,29 @@ def _text(found: Checked) -> str:
         lines += [shown(why) for why in system.refused]
         lines += [shown(f"{system.name}: note: {note}") for note in system.notes]
     for system in found.systems:
-        state = system.trouble or f"answers, with {system.objects} objects"
+        state = system.trouble or _state(system)
+        state += f"; {system.login}" if system.login and not system.trouble else ""
         lines.append(shown(f"system {system.name} ({system.connector}): {state}"))
     lines.append(shown(f"store: {found.store_trouble or found.store}"))
     lines.append(_verdict(found))
     return "\n".join(lines)
 
 
+def _state(system: SystemCheck) -> str:
+    if system.refused and not system.objects:
+        return "answers, and cannot be used as it is configured"
+    return f"answers, with {system.objects} object{'' if system.objects == 1 else 's'}"
+
+
 def _verdict(found: Checked) -> str:
     wrong = sum(not problem.warning for problem in found.problems)
-    wrong += sum(len(system.refused) for system in found.systems)
-    away = sum(system.trouble is not None for system in found.systems) + (found.store_trouble is not None)
+    wrong += sum(len(s.refused) + (s.trouble is not None and not s.away) for s in found.systems)
+    away = sum(system.away for system in found.systems) + (found.store_trouble is not None)
     if not wrong and not away:
-        return "all is well: `syncd run` can start"
+        empty = [f"{system.name}: {name}" for system in found.systems for name in system.empty]
+        if not empty:
+            return "all is well: `syncd run` can start"
+        return f"no problem found, but nothing to judge by in {', '.join(empty)}: `syncd run` can start"
     parts = [f"{wrong} problem{'s' if wrong != 1 else ''}"] if wrong else []
     parts += [f"{away} out of reach"] if away else []
     return ", ".join(parts)

@@ -65,12 +65,16 @@ def call_of(ctx: typer.Context, config: Path | None = None, json: bool = False) 
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Where to print. Piped, tables are as wide as they need to be."""
+    """Where to print. Piped, tables are as wide as they need to be, and a sentence is one line."""
     from rich.console import Console
 
-    made = Console(stderr=stderr, highlight=False, soft_wrap=not stderr)
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # as everywhere else: rich would end with 1, which says "differences"
+
+    made = Piped(stderr=stderr, highlight=False, soft_wrap=not stderr)
     if not made.is_terminal:
-        made = Console(stderr=stderr, highlight=False, width=200)
+        made = Piped(stderr=stderr, highlight=False, width=200, soft_wrap=True)
     return made
 
 
@@ -97,7 +101,7 @@ def failure(error: Exception, *, json: bool = False) -> int:
         data = {"ok": False, "error": said, "problems": [asdict(problem) for problem in problems]}
         typer.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2))
     else:
-        if isinstance(error, ConfigError):
+        if problems:
             said += f"\n{len(problems)} problem{'s' if len(problems) != 1 else ''} in the configuration"
         typer.echo(said, err=True)
     return OUT_OF_REACH if code is None else code

@@ -10,7 +10,7 @@ import typer
 
 from syncd.cli.asking import request, with_store
 from syncd.cli.common import FINE, PROBLEMS, Call, ConfigOption, JsonOption, call_of, when
-from syncd.cli.tables import brief, counted, ids, table
+from syncd.cli.tables import brief, counted, ids, table, told
 from syncd.core.errors import SyncdError
 from syncd.core.types import Ref
 from syncd.store import views
@@ -56,7 +56,7 @@ def _print(call: Call, state: str | None, kind: str | None, limit: int) -> None:
 
     found = with_store(call, look)
     call.show(found, _listed(found) if found else "no conflict is open")
-    raise typer.Exit(PROBLEMS if any(row["state"] == "open" for row in found) else FINE)
+    raise typer.Exit(PROBLEMS if _any_open(found) else FINE)
 
 
 @app.command()
@@ -89,7 +89,9 @@ def decide(
     """Decide a conflict. It is refused where the candidates moved since you saw them."""
     call = call_of(ctx, config, json)
     if (candidate is None) == (value is None):
-        raise typer.BadParameter("say either --candidate or --value")
+        raise typer.BadParameter(
+            f"say either --candidate or --value; `syncd conflicts show {number}` lists the candidates"
+        )
     found = with_store(call, lambda store: views.conflict(store, number))
     if found is None:
         raise SyncdError(f"there is no conflict {number}; `syncd conflicts` lists them")
@@ -146,7 +148,7 @@ def _listed(found: list[dict[str, Any]]) -> Any:
     rows = [
         (
             row["conflict"],
-            f"{row['kind']} {row['record_id']}",
+            f"{row['kind']} {row['record_id']} ({ids(row['ids'])})",
             row["field"] or "(the record)",
             row["state"],
             " | ".join(
@@ -157,7 +159,19 @@ def _listed(found: list[dict[str, Any]]) -> Any:
         for row in found
     ]
     columns = ("N", "record", "field", "state", "candidates", "since")
-    return table(counted(len(found), "conflict"), *columns, rows=rows, numbers=("N",))
+    body = table(None, *columns, rows=rows, numbers=("N",))
+    return told(counted(len(found), "conflict"), body, *(_next("N") if _any_open(found) else ()))
+
+
+def _any_open(found: list[dict[str, Any]]) -> bool:
+    return any(row["state"] == "open" for row in found)
+
+
+def _next(number: object) -> tuple[str, str]:
+    return (
+        f"`syncd conflicts decide {number} --candidate C` takes one of them, `--value V` one of your own;",
+        "until then the field stays as it is in every system",
+    )
 
 
 def _told(found: dict[str, Any]) -> Any:
@@ -170,7 +184,8 @@ def _told(found: dict[str, Any]) -> Any:
         title += f"\nverdict: {brief(found['verdict'])}"
     candidates = enumerate(found["candidates"])
     rows = [(n, c["system"], _said(found, c["value"]), _time(c["time"])) for n, c in candidates]
-    return table(title, "candidate", "system", "value", "edited", rows=rows)
+    body = table(None, "candidate", "system", "value", "edited", rows=rows)
+    return told(title, body, *(_next(found["conflict"]) if found["state"] == "open" else ()))
 
 
 def _time(at: float | None) -> str:

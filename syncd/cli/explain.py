@@ -39,7 +39,7 @@ def explain_command(
     if field is not None and field not in section.field_types:
         raise typer.BadParameter(f"{kind} has no field {field}; it has: {', '.join(section.field_types)}")
     story = story_of(call, kind, ident)
-    maps = {name: spec.map for name, spec in section.systems.items()}
+    maps = {(spec.system, spec.object): spec.map for spec in section.objects}
     names = [field] if field is not None else list(section.field_types)
     found = [explain(story, name, maps) for name in names]
     call.show(as_data(story, found), _text(story, found, one=field is not None))

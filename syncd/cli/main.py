@@ -14,11 +14,14 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from syncd.cli.common import CALL, Call, ConfigOption, JsonOption, failure
+from syncd.cli.pipes import UNREAD, fall_silent, nobody_reads
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("syncd.cli.demo", "Show everything on this machine: nothing to install or configure."),
     "init": ("syncd.cli.init", "Write a commented configuration."),
     "check": ("syncd.cli.check", "Check the file, the systems and the mappings: all problems at once."),
+    "connect": ("syncd.cli.connect", "Log in to a system in the browser."),
+    "disconnect": ("syncd.cli.disconnect", "Revoke and forget a system's log-in."),
     "plan": ("syncd.cli.plan", "Say what run would do now; write nothing."),
     "run": ("syncd.cli.run", "Run the daemon."),
     "reload": ("syncd.cli.reload", "Have the daemon read its configuration anew."),
@@ -30,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "reconcile": ("syncd.cli.reconcile", "Compare everything, and list what differs and why."),
     "explain": ("syncd.cli.explain", "Why a field has its value, and where it was written."),
     "history": ("syncd.cli.history", "Every version of a record: what changed, by whom, when."),
+    "journal": ("syncd.cli.journal", "Export the past as JSON lines; take its decisions again."),
     "schema": ("syncd.cli.schema", "Print the configuration's JSON Schema."),
     "connectors": ("syncd.cli.connectors", "List the installed connectors."),
     "bench": ("syncd.cli.bench", "Measure what a record costs on this machine."),
@@ -63,6 +67,9 @@ class _Lazy(TyperGroup):
         except Exception as error:
             if hasattr(error, "exit_code") or isinstance(error, typer.Abort):
                 raise  # typer's own: usage, exits
+            if isinstance(error, BrokenPipeError) and nobody_reads():
+                fall_silent()
+                raise typer.Exit(UNREAD) from None
             asked = ctx.meta.get(CALL) or ctx.find_object(Call) or Call()
             raise typer.Exit(failure(error, json=asked.json)) from None
 

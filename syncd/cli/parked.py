@@ -9,7 +9,7 @@ import typer
 
 from syncd.cli.asking import request, with_store
 from syncd.cli.common import FINE, PROBLEMS, Call, ConfigOption, JsonOption, call_of, when
-from syncd.cli.tables import brief, counted, ids, table
+from syncd.cli.tables import brief, counted, ids, table, told
 from syncd.core.errors import SyncdError
 from syncd.store import views
 
@@ -71,7 +71,8 @@ def drop(ctx: typer.Context, number: Number, config: ConfigOption = None, json: 
 
 def _what(row: dict[str, Any]) -> str:
     if row["record_id"] is not None:
-        return f"record {row['record_id']}"
+        known = f" ({row['remote_id']})" if row["remote_id"] is not None else ""
+        return f"record {row['record_id']}{known}"
     return f"{row['object']} {row['remote_id']}"
 
 
@@ -103,4 +104,7 @@ def _told(found: dict[str, Any]) -> Any:
         ("since", found["at"].isoformat(" ", "seconds")),
         ("kept", brief(found["body"])),
     ]
-    return table(f"parked {found['parked']}", "", "", rows=rows)
+    number = found["parked"]
+    then = f"once it is mended it goes by itself, or by `syncd parked retry {number}`;"
+    drop = f"`syncd parked drop {number}` only takes it off the list"
+    return told(f"parked {number}", table(None, "", "", rows=rows), then, drop)

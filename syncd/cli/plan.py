@@ -98,7 +98,7 @@ def summary(forecast: Forecast) -> str:
 
 
 def _pairs(forecast: Forecast) -> Any:
-    names = ("linked", "creates", "updates", "deletes", "archives", "writes", "reads")
+    names = ("linked", "creates", "updates", "deletes", "along", "archives", "writes", "reads")
     rows = [
         (
             pair.kind,
@@ -112,7 +112,7 @@ def _pairs(forecast: Forecast) -> Any:
         f"{kind}: {counted(n, 'new record')}, {forecast.matched.get(kind, 0)} joined by a match key"
         for kind, n in forecast.records.items()
     ]
-    heads = ("linked", "creates", "updates", "deletes", "archives", "write calls", "read calls")
+    heads = ("linked", "creates", "updates", "deletes", "go along", "archives", "write calls", "read calls")
     title = "\n".join(born)
     return table(title, "kind", "system", *heads, "fields that change", rows=rows, numbers=heads)
 

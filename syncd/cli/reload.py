@@ -20,7 +20,10 @@ def reload(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = F
     call = call_of(ctx, config, json)
     call.settings()
     if not with_store(call, views.holder).runs:
-        text = "the file is right; no daemon runs now, and the next one reads it when it starts"
+        text = (
+            "the file is right, as far as it shows by itself (`syncd check` asks the systems, too); "
+            "no daemon runs now, and the next one reads it when it starts"
+        )
         call.show({"request": None, "state": "no daemon", "result": None}, text)
         raise typer.Exit(FINE)
     request(call, "reload", {}, refused=WRONG)

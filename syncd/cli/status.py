@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -100,15 +101,35 @@ def _text(found: Status) -> Any:
     if not found.streams:
         return Group(_of_daemon(found), "nothing was synced yet: `syncd run` starts it")
     columns = ("system", "kind", "links", "behind", "inbox", "waits", "parked", "held", "last news", "swept")
-    rows = [_row(stream, now) for stream in found.streams]
+    several = Counter((stream.system, stream.kind) for stream in found.streams)
+    rows = [_row(s, now, alone=several[s.system, s.kind] == 1) for s in found.streams]
     numbers = ("behind", "inbox", "waits", "parked", "held")
     streams = table("", *columns, rows=rows, numbers=numbers)
     kind_rows = [(k.kind, k.records, k.deleted, k.conflicts) for k in found.kinds]
     counts = ("records", "deleted", "conflicts")
     kinds = table("", "kind", *counts, rows=kind_rows, numbers=counts)
     size = f"the store takes {found.store_bytes / 1_000_000:,.0f} MB"
-    said = [*_webhooks(found), *(shown(trouble) for trouble in found.troubles())]
+    said = [
+        *_quotas(found),
+        *_webhooks(found),
+        *_notes(found),
+        *(shown(trouble) for trouble in found.troubles()),
+    ]
     return Group(_of_daemon(found), streams, kinds, size, *said)
+
+
+def _quotas(found: Status) -> Iterator[str]:
+    """What is used of the systems' quotas."""
+    for system, told in (found.daemon or {}).get("quota", {}).items():
+        if told["limit"] is None:
+            yield shown(f"quota of {system}: its limit was not told yet; {told['used']} requests were made")
+            continue
+        span = f" in {told['window'] / 3600:g} h" if told["window"] else ""
+        ours = f" of our {told['ours']:,}" if told["ours"] is not None else ""
+        left = f", {told['remaining']:,} left" if told["remaining"] is not None else ""
+        state = "" if told["state"] == "fine" else f": {told['state']}"
+        used, limit = f"{told['used']:,}{ours} used", f"limit {told['limit']:,}{span}{left}"
+        yield shown(f"quota of {system}: {used}; {limit}{state}")
 
 
 def _webhooks(found: Status) -> Iterator[str]:
@@ -118,12 +139,19 @@ def _webhooks(found: Status) -> Iterator[str]:
         yield shown(f"webhooks {f'of {system}' if system else 'for nobody'}: {told}")
 
 
-def _row(stream: StreamView, now: datetime) -> tuple[Any, ...]:
+def _notes(found: Status) -> Iterator[str]:
+    """What goes on in another way than configured."""
+    for system, notes in (found.daemon or {}).get("notes", {}).items():
+        yield from (shown(f"{system}: {note}") for note in notes)
+
+
+def _row(stream: StreamView, now: datetime, *, alone: bool) -> tuple[Any, ...]:
+    kind = stream.kind if alone else f"{stream.kind} ({stream.object})"
     links = ", ".join(f"{n} {state}" for state, n in stream.links.items()) or "none"
     held = f"{stream.held} ({', '.join(stream.brakes)})" if stream.brakes else stream.held
     swept = "asked for" if stream.sweep_asked else when(stream.swept_at, now)
     return (
-        *(stream.system, stream.kind, links, stream.behind, stream.inbox, stream.waiting, stream.parked),
+        *(stream.system, kind, links, stream.behind, stream.inbox, stream.waiting, stream.parked),
         *(held, when(stream.read_at, now), swept),
     )
 

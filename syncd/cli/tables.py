@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
 LONGEST = 60
 
 
-def table(title: str, *columns: str, rows: Sequence[Sequence[Any]], numbers: Sequence[str] = ()) -> Table:
+def table(
+    title: str | None, *columns: str, rows: Sequence[Sequence[Any]], numbers: Sequence[str] = ()
+) -> Table:
     """A plain table; the columns in `numbers` are set to the right."""
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
@@ -20,6 +23,11 @@ def table(title: str, *columns: str, rows: Sequence[Sequence[Any]], numbers: Seq
     for row in rows:
         made.add_row(*[shown(cell) for cell in row])
     return made
+
+
+def told(title: str, body: Table, *then: str) -> Group:
+    """A table under lines of its own width, and what can be done next under it."""
+    return Group(shown(title), body, *(shown(line) for line in then))
 
 
 def shown(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from syncd.config.jsonschema import json_schema
 from syncd.config.load import load
+from syncd.config.ordercheck import check_orders
 from syncd.config.problems import InvalidConfig, Place, Problem
 from syncd.config.remotemap import with_schemas
 from syncd.config.schemacheck import check_schema
@@ -12,7 +13,9 @@ from syncd.config.settings import (
     Deletes,
     KindSettings,
     KindSystemSettings,
+    OwnStrategy,
     RetentionSettings,
+    SecretSettings,
     ServiceSettings,
     Settings,
     StoreSettings,
@@ -28,13 +31,16 @@ __all__ = [
     "InvalidConfig",
     "KindSettings",
     "KindSystemSettings",
+    "OwnStrategy",
     "Place",
     "Problem",
     "RetentionSettings",
+    "SecretSettings",
     "ServiceSettings",
     "Settings",
     "StoreSettings",
     "SystemSettings",
+    "check_orders",
     "check_schema",
     "init_template",
     "json_schema",

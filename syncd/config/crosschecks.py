@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 from syncd.config.kinds import Draft
-from syncd.config.models import KindSystemModel
+from syncd.config.objects import Part
 from syncd.config.places import Report
 from syncd.config.problems import did_you_mean
 from syncd.config.settings import ConnectorOptions
@@ -25,6 +24,7 @@ def cross_check(
     for draft in drafts.values():
         check_systems_exist(draft, systems, report)
         check_references(draft, drafts, (kinds, systems), report)
+        check_associations(draft, drafts, report)
         check_key_fields(draft, report)
         check_archiving(draft, found, report)
         warn_thin(draft, report)
@@ -63,6 +63,27 @@ def check_references(
                 )
 
 
+def check_associations(draft: Draft, drafts: Mapping[str, Draft], report: Report) -> None:
+    """An association leads to an object in which the reference's kind lives."""
+    for system, parts in draft.parts.items():
+        for part in parts:
+            for line, kind, object in associations(draft, part):
+                wanted = [one.name for one in drafts[kind].parts.get(system, ())] if kind in drafts else []
+                if wanted and object not in wanted:
+                    path = (*part.path((*draft.path, "systems", system), "fields", line), "association")
+                    message = f"{kind} is mapped to {' or '.join(wanted)} in {system}"
+                    hint = f"Write {{association: {wanted[0]}}}, or map {kind} to the other object."
+                    report.value(path, message, hint)
+
+
+def associations(draft: Draft, part: Part) -> Iterator[tuple[str, str, str]]:
+    """The lines of an object that are associations: the line, the reference's kind, the object named."""
+    for line, spec in part.fields.items():
+        declared = draft.types.get(line)
+        if isinstance(spec, Mapping) and "association" in spec and isinstance(declared, Ref):
+            yield line, declared.kind, str(spec["association"])
+
+
 def references(draft: Draft) -> Iterator[tuple[str, str]]:
     """The kind's reference fields and the kinds they point at."""
     for name, kind in draft.types.items():
@@ -71,22 +92,22 @@ def references(draft: Draft) -> Iterator[tuple[str, str]]:
 
 
 def lines_of(draft: Draft, name: str) -> Iterator[tuple[str, str]]:
-    """The systems that map a field, each with the key of its line."""
-    for system, section in draft.model.systems.items():
-        for line in section.fields:
-            if name in [part.strip() for part in line.split(",")]:
+    """The systems that map a field, each with the key of its line, told once."""
+    for system, parts in draft.parts.items():
+        for line in dict.fromkeys(line for part in parts for line in part.fields):
+            if name in [word.strip() for word in line.split(",")]:
                 yield system, line
 
 
 def check_key_fields(draft: Draft, report: Report) -> None:
     """Our key's field belongs to us alone."""
-    for system, section in draft.model.systems.items():
-        compiled = draft.maps.get(system)
-        if compiled and section.key_field in compiled.remote_fields:
-            path = (*draft.path, "systems", system, "key_field")
-            report.value(
-                path, f"{section.key_field} is a mapped field as well", "Give our key a field of its own."
-            )
+    for system, parts in draft.parts.items():
+        for place, part in enumerate(parts):
+            compiled = draft.maps.get((system, place))
+            if compiled and part.key_field in compiled.remote_fields:
+                path = part.path((*draft.path, "systems", system), "key_field")
+                message = f"{part.key_field} is a mapped field as well"
+                report.value(path, message, "Give our key a field of its own.")
 
 
 def check_archiving(draft: Draft, found: Mapping[str, ConnectorOptions], report: Report) -> None:
@@ -101,14 +122,10 @@ def check_archiving(draft: Draft, found: Mapping[str, ConnectorOptions], report:
         if ability is False:
             where = (*draft.path, "deletes", "policy")
             report.value(where, f"{system} cannot archive", "Use propagate, unlink or ignore.")
-        elif not own(section).get(ability):
+        elif not all(part.own.get(ability) for part in draft.parts[system]):
             report.key(
                 path, f'deletes archive, and "{ability}" is missing', f"Add {ability}, or another policy."
             )
-
-
-def own(section: KindSystemModel) -> Mapping[str, Any]:
-    return section.model_extra or {}
 
 
 def warn_thin(draft: Draft, report: Report) -> None:
@@ -138,12 +155,12 @@ def check_objects_once(drafts: Mapping[str, Draft], report: Report) -> None:
     """One remote record belongs to one kind."""
     holder: dict[tuple[str, str], str] = {}
     for draft in drafts.values():
-        for system, section in draft.model.systems.items():
-            for item in section.object:
-                first = holder.setdefault((system, item.name), draft.name)
+        for system, parts in draft.parts.items():
+            for part in parts:
+                first = holder.setdefault((system, part.name), draft.name)
                 if first != draft.name:
-                    path = (*draft.path, "systems", system, "object")
-                    message = f"{item.name} of {system} already belongs to the kind {first}"
+                    path = part.path((*draft.path, "systems", system), "object")
+                    message = f"{part.name} of {system} already belongs to the kind {first}"
                     report.value(path, message, "Give each object one kind.")
 
 

@@ -9,7 +9,7 @@ from syncd.config.places import Report
 from syncd.config.problems import Path, did_you_mean, listed
 from syncd.config.settings import KindSettings, KindSystemSettings
 from syncd.config.shape import FieldLike
-from syncd.core.fieldmap import Direction
+from syncd.core.fieldmap import ASSOCIATIONS, Direction
 from syncd.core.types import Enum, FieldType
 
 TEXTS = ("text", "email", "phone", "enum")
@@ -30,7 +30,7 @@ HOLDS: Mapping[str, tuple[str, ...]] = {
 LENGTHS = {"text": 255, "email": 254, "phone": 25}
 """Characters that a value of the type may well have."""
 
-PLAIN = {"to", "direction", "drift", "blank"}
+PLAIN = {"to", "association", "direction", "drift", "blank"}
 """Options of a line that do not change the form of its values."""
 
 
@@ -59,6 +59,11 @@ def check_field(
 ) -> None:
     """A remote field must be there, be writable where we write it, and hold what we send."""
     info = described.get(name)
+    if info is None and name.startswith(ASSOCIATIONS):
+        message = f'{section.object} has no associations with "{name.removeprefix(ASSOCIATIONS)}"'
+        hint = "Check the name; where a record holds the other one's id in a field, write that field's name."
+        report.value(path, message, hint)
+        return
     if info is None:
         report.value(path, f'{section.object} has no field "{name}"', did_you_mean(name, described))
         return

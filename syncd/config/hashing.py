@@ -16,6 +16,7 @@ SECTIONS = ("quota", "webhooks")
 def config_hash(root: Root, written: Mapping[str, Any]) -> str:
     """32 hex digits. Connectors' settings and the store count as written, with references unresolved."""
     meaning = root.model_dump(mode="json", by_alias=True)
+    del meaning["secrets"]
     meaning["store"] = written.get("store", root.store)
     for name, model in root.systems.items():
         meaning["systems"][name] = {

@@ -68,6 +68,10 @@ def line_schema() -> dict[str, Any]:
     """A line of a mapping: the remote field's name, or a mapping."""
     options = {
         "to": {"anyOf": [{"type": "string"}, WORDS], "description": "The remote field, or several."},
+        "association": {
+            "type": "string",
+            "description": "In place of `to`, for a reference: the object whose record is associated.",
+        },
         "direction": {"enum": ["both", "in", "out"]},
         "drift": {"enum": ["restore", "leave"]},
     }

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from syncd.config.crosschecks import cross_check
 from syncd.config.files import read_files
 from syncd.config.hashing import config_hash
+from syncd.config.keys import add_from
 from syncd.config.kinds import Draft, draft_kind, kind_settings
 from syncd.config.models import KindModel, Root
 from syncd.config.notyet import refuse_not_yet
@@ -23,7 +24,9 @@ from syncd.config.problems import InvalidConfig
 from syncd.config.secrets import Resolver, scrubbed
 from syncd.config.settings import (
     ConnectorOptions,
+    OwnStrategy,
     RetentionSettings,
+    SecretSettings,
     ServiceSettings,
     Settings,
     StoreSettings,
@@ -31,15 +34,19 @@ from syncd.config.settings import (
 from syncd.config.systems import check_objects, check_system, system_settings
 from syncd.config.validate import check, salvage
 
+NONE: Mapping[str, OwnStrategy] = {}
+
 
 def load(
     path: str | os.PathLike[str],
     connector_options: Mapping[str, ConnectorOptions],
     env: Mapping[str, str] = os.environ,
+    strategies: Mapping[str, OwnStrategy] = NONE,
 ) -> Settings:
     """The settings of a file or a folder of files.
 
-    `connector_options` are the installed connectors by name, `env` the variables for `${env:NAME}`.
+    `connector_options` are the installed connectors by name, `env` the variables for `${env:NAME}`, and
+    `strategies` those that packages bring along, by name.
     Raises `InvalidConfig`, a `ConfigError` with all `problems`. Touches nothing but the files named.
     """
     source = FilePath(path)
@@ -48,7 +55,8 @@ def load(
     resolver = Resolver(env, folder, report)
     secret = find_plain(written, {name: known.options for name, known in connector_options.items()}, report)
     tree = resolver.tree(written)
-    work = Work(tree, report, connector_options)
+    add_from(env, tree, report, secret)
+    work = Work(tree, report, connector_options, strategies)
     work.check()
     secret |= resolver.found
     if report.problems:
@@ -65,6 +73,7 @@ class Work:
     tree: dict[str, Any]
     report: Report
     connectors: Mapping[str, ConnectorOptions]
+    strategies: Mapping[str, OwnStrategy]
     drafts: dict[str, Draft] = field(default_factory=dict)
 
     def check(self) -> None:
@@ -82,7 +91,7 @@ class Work:
             check_objects(name, data, found, self.report)
             model = salvage(KindModel, data)
             if model is not None:
-                self.drafts[name] = draft_kind(name, model, data, self.report)
+                self.drafts[name] = draft_kind(name, model, data, self.report, self.strategies)
         cross_check(self.drafts, systems, kinds, found, self.report)
 
     def section(self, name: str) -> dict[str, Any]:
@@ -106,6 +115,7 @@ class Work:
             retention=RetentionSettings(**root.retention.model_dump()),
             kinds={name: kind_settings(draft, systems) for name, draft in self.drafts.items()},
             service=ServiceSettings.of(root.service),
+            secrets=SecretSettings.of(root.secrets),
             config_hash=config_hash(root, written),
             warnings=warnings,
             written=written,

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
+    SecretStr,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
+from syncd.config.keys import is_key
 from syncd.config.units import (
     DURATION_SCHEMA,
     Age,
@@ -55,7 +59,13 @@ class QuotaModel(Section):
     reserve: Share | None = Field(
         default=None, description="The part of the quota kept for a person's commands."
     )
-    calls_per_second: float | None = Field(default=None, gt=0, description="Calls per second, at most.")
+    calls_per_second: float | None = Field(default=None, gt=0, description="Requests per second, at most.")
+
+    @model_validator(mode="after")
+    def possible(self) -> Self:
+        if (self.share or 0) + (self.reserve or 0) > 1:
+            raise ValueError("shares out more than there is; share and reserve together are 100% at most")
+        return self
 
 
 class WebhooksModel(Open):
@@ -111,11 +121,18 @@ FieldList = Annotated[
 ]
 
 
-class ObjectModel(Section):
-    """One of several objects of a kind in one system, with the fields in which it differs."""
+class ObjectModel(Open):
+    """One of several objects of a kind in one system, with what differs. Further keys are the connector's."""
 
-    name: str = Field(min_length=1)
-    fields: dict[str, Any] = Field(default={}, description="The fields in which this object differs.")
+    name: str = Field(min_length=1, description="The vendor's name of the object.")
+    fields: dict[str, Any] = Field(
+        default={}, description="The fields in which this object differs; null: it has no such field."
+    )
+    key_field: str | None = Field(default=None, min_length=1, description="Overrides the kind's key_field.")
+    where: str | None = Field(default=None, description="Overrides the kind's where; `true` takes all.")
+    create: Create | None = Field(
+        default=None, description="Whether new records are made here; the first object's if absent."
+    )
 
 
 OBJECT_SCHEMA = {"anyOf": [{"type": "string", "minLength": 1}, ObjectModel.model_json_schema()]}
@@ -134,7 +151,9 @@ class KindSystemModel(Open):
     fields: dict[str, Any] = Field(description="Our field: the remote one, or a mapping with `to`.")
     key_field: str | None = Field(default=None, min_length=1, description="A unique remote field for our id.")
     create: Create = Field(default="yes", description="Whether records may be created there.")
-    where: str | None = Field(default=None, description="Which remote records take part.")
+    where: str | None = Field(
+        default=None, description="Which remote records take part: an expression over their fields."
+    )
     direction: Direction = Field(default="both", description="in: only read; out: only written.")
     poll: Duration | None = Field(default=None, description="Overrides the system's poll.")
     sweep: Duration | None = Field(default=None, description="Overrides the system's sweep.")
@@ -160,10 +179,13 @@ class RuleModel(Section):
     """Who wins which fields."""
 
     fields: FieldList | None = Field(default=None, description="The fields it speaks of; absent: all.")
-    when: str | None = Field(default=None, description="A condition under which the rule applies.")
+    when: str | None = Field(default=None, description="An expression: whether the rule applies.")
     strategy: str = Field(description="How the winner is found.")
     systems: list[str] | None = Field(default=None, min_length=1, description="For prefer: the best first.")
-    skew: Skew | None = Field(default=None, description="For newest and oldest: how far clocks may be apart.")
+    skew: Skew | None = Field(
+        default=None, description="For newest, oldest and your own: how far clocks may be apart."
+    )
+    args: dict[str, Any] | None = Field(default=None, description="For your own strategies: what they take.")
 
 
 class DeletesModel(Section):
@@ -189,6 +211,13 @@ class BrakeModel(Section):
         return self
 
 
+class FlapModel(Section):
+    """When a field that systems change in turn, each over what it was told, is left to a person."""
+
+    count: int = Field(default=4, ge=0, description="Turns per window; the last is not taken. 0: any number.")
+    per: Duration = Field(default=3600.0, description="The window; 1h if absent.")
+
+
 class BrakesModel(Section):
     """The brakes of a kind, for each of its systems."""
 
@@ -196,6 +225,10 @@ class BrakesModel(Section):
     update: BrakeModel | None = Field(default=None, description="Holds updates; none if absent.")
     delete: BrakeModel = Field(
         default=BrakeModel(count=50, share=0.1), description="Holds deletes; 50 or 10% an hour if absent."
+    )
+    flap: FlapModel = Field(
+        default=FlapModel(),
+        description="Freezes a field that systems change in turn; 4 turns an hour if absent.",
     )
 
 
@@ -261,6 +294,9 @@ class LogModel(Section):
     json_: bool = Field(default=False, alias="json", description="One JSON object a line, for machines.")
 
 
+SHORTEST_LEASE = 3.0
+
+
 class ServiceModel(Section):
     """The daemon itself."""
 
@@ -269,6 +305,21 @@ class ServiceModel(Section):
         default=HooksModel(), description="Where webhooks are taken, if any system has some."
     )
     log: LogModel = Field(default=LogModel(), description="What is logged, and how.")
+    lease: Duration = Field(
+        default="30s",
+        validate_default=True,
+        description="How long a daemon that stalls keeps the store from another one; a call to a system may "
+        "take two thirds of it. At least 3s.",
+    )
+
+    @field_validator("lease")
+    @classmethod
+    def long_enough(cls, lease: float) -> float:
+        if lease < SHORTEST_LEASE:
+            raise ValueError(
+                f"is too short: it is renewed every third of it; write {SHORTEST_LEASE:.0f}s or more"
+            )
+        return lease
 
 
 class RetentionModel(Section):
@@ -299,6 +350,21 @@ class RetentionModel(Section):
         return self
 
 
+Key = Annotated[SecretStr, AfterValidator(is_key)]
+
+
+class SecretsModel(Section):
+    """How tokens that syncd keeps are encrypted (AES-256-GCM)."""
+
+    key: Key | None = Field(
+        default=None,
+        description="32 random bytes in base64, as a reference; absent: the variable SYNCD_KEY, if set.",
+    )
+    old_keys: list[Key] = Field(
+        default=[], description="Keys of before: what they encrypted can be read, and moves to the new key."
+    )
+
+
 class Root(Section):
     """syncd's configuration."""
 
@@ -314,3 +380,6 @@ class Root(Section):
         default_factory=RetentionModel, description="How long the past is kept."
     )
     service: ServiceModel = Field(default=ServiceModel(), description="The daemon itself.")
+    secrets: SecretsModel = Field(
+        default=SecretsModel(), description="The key of the tokens that `syncd connect` keeps."
+    )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
+from syncd.config.models import SecretsModel
 from syncd.config.places import Report
 from syncd.config.problems import Path
 
@@ -27,12 +28,16 @@ IN_URL = "Write the whole of it, or the password in it, as ${env:NAME} or ${file
 
 
 def find_plain(tree: Mapping[str, Any], options: Mapping[str, type[BaseModel]], report: Report) -> set[str]:
-    """Report every secret in clear in `store` and `systems`; returns their texts. Takes the tree as written.
+    """Report every secret in clear in `store`, `secrets` and `systems`; returns their texts.
 
-    `options` are the connectors' models by connector name: their fields of a secret type are secrets too.
+    Takes the tree as written. `options` are the connectors' models by connector name: their fields of a
+    secret type are secrets too.
     """
     found: set[str] = set()
-    sections: list[tuple[Path, Any, type[BaseModel] | None]] = [(("store",), tree.get("store"), None)]
+    sections: list[tuple[Path, Any, type[BaseModel] | None]] = [
+        (("store",), tree.get("store"), None),
+        (("secrets",), tree.get("secrets"), SecretsModel),
+    ]
     systems = tree.get("systems")
     for name, section in systems.items() if isinstance(systems, dict) else ():
         connector = section.get("connector") if isinstance(section, dict) else None

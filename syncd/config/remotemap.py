@@ -21,12 +21,23 @@ def with_schemas(settings: Settings, schemas: Mapping[str, SchemaLike]) -> Setti
 
 def with_types(kind: KindSettings, schemas: Mapping[str, SchemaLike]) -> KindSettings:
     """A kind with its maps compiled anew; an object that is not described keeps its map."""
-    systems = dict(kind.systems)
+    systems = {}
     for name, section in kind.systems.items():
-        described = schemas[name].objects.get(section.object) if name in schemas else None
-        if described is not None:
-            systems[name] = replace(section, map=recompiled(kind, section, described.fields))
+        schema = schemas.get(name)
+        first, *others = [typed(kind, item, schema) for item in section.objects]
+        systems[name] = replace(first, others=tuple(others))
     return replace(kind, systems=systems)
+
+
+def typed(kind: KindSettings, section: KindSystemSettings, schema: SchemaLike | None) -> KindSystemSettings:
+    """One object with its map compiled anew, where it is described."""
+    described = schema.objects.get(section.object) if schema is not None else None
+    if described is None:
+        return section
+    pointed = {name: info.references for name, info in described.fields.items() if info.references}
+    types = {name: info.type for name, info in described.fields.items()}
+    where = section.where.typed(types) if section.where is not None else None
+    return replace(section, map=recompiled(kind, section, described.fields), pointed=pointed, where=where)
 
 
 def recompiled(

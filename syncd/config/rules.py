@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from conflict.strategies import STRATEGIES
 from syncd.config.models import KindModel, RuleModel
+from syncd.config.ownrules import check_own, taken
 from syncd.config.places import Report
 from syncd.config.problems import Path, did_you_mean
+from syncd.config.settings import OwnStrategy
 from syncd.config.validate import salvage
+from syncd.core.errors import ConfigError
 from syncd.core.nouns import Rule
+from syncd.core.problems import SpecError
 from syncd.core.types import FieldType
+from syncd.mapping.when import When, compile_when
 
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {"prefer": ("systems",), "newest": ("skew",), "oldest": ("skew",)}
 ORDERED = ("integer", "decimal", "date", "datetime")
@@ -21,12 +27,18 @@ FITS: Mapping[str, tuple[str, ...]] = {
     "max": ORDERED,
     "min": ORDERED,
 }
+OWN_ARGUMENTS = ("skew", "args")
 FINAL = ("ask", "union")
 """Strategies that always end the search, so that no later rule is asked."""
 
 
 def compile_rules(
-    written: Any, kind: KindModel, types: Mapping[str, FieldType], path: Path, report: Report
+    written: Any,
+    kind: KindModel,
+    types: Mapping[str, FieldType],
+    path: Path,
+    report: Report,
+    strategies: Mapping[str, OwnStrategy],
 ) -> tuple[Rule, ...]:
     """The rules under `conflicts` in order; what is wrong with them goes to the report.
 
@@ -37,9 +49,34 @@ def compile_rules(
         rule = salvage(RuleModel, item)
         if rule is not None:
             rules[index] = rule
-            check_rule(rule, kind, types, (*path, index), report)
+            check_rule(rule, kind, types, (*path, index), report, strategies)
     warn_unreachable(rules, kind.fields, path, report)
-    return tuple(Rule(r.strategy, frozenset(r.fields or ()), r.when, arguments(r)) for r in rules.values())
+    return tuple(compiled(rule, strategies) for rule in rules.values())
+
+
+def recorded_rules(written: Any, strategies: Mapping[str, OwnStrategy]) -> tuple[Rule, ...]:
+    """The rules of a configuration that was in force, as it was written. Raises `ConfigError`."""
+    rules = []
+    for item in written or ():
+        rule = salvage(RuleModel, item)
+        if rule is None or rule.model_dump(exclude_unset=True).keys() != item.keys():
+            raise ConfigError("a rule is written in a way that this version does not read")
+        if rule.strategy not in STRATEGIES:
+            own = strategies.get(rule.strategy)
+            if own is None or own.function is None:
+                why = "it is not installed" if own is None else own.problem
+                raise ConfigError(f'the strategy "{rule.strategy}" cannot be asked: {why}')
+        rules.append(compiled(rule, strategies))
+    return tuple(rules)
+
+
+def compiled(rule: RuleModel, strategies: Mapping[str, OwnStrategy]) -> Rule:
+    """A rule for the link machine; one of the user's own with its function and what that takes."""
+    plain = Rule(rule.strategy, frozenset(rule.fields or ()), condition_of(rule), arguments(rule))
+    own = None if rule.strategy in STRATEGIES else strategies.get(rule.strategy)
+    if own is None or own.function is None:
+        return plain
+    return replace(plain, args={**plain.args, "args": taken(own.function, rule)}, function=own.function)
 
 
 def arguments(rule: RuleModel) -> dict[str, Any]:
@@ -52,15 +89,41 @@ def arguments(rule: RuleModel) -> dict[str, Any]:
     return found
 
 
+def condition_of(rule: RuleModel) -> When | None:
+    """The rule's condition, where it has a sound one."""
+    try:
+        return None if rule.when is None else compile_when(rule.when)
+    except SpecError:
+        return None
+
+
+def check_condition(rule: RuleModel, path: Path, report: Report) -> None:
+    """Whether the condition is an expression over what it may speak of."""
+    try:
+        if rule.when is not None:
+            compile_when(rule.when)
+    except SpecError as error:
+        for finding in error.problems:
+            hint = finding.hint[:1].upper() + finding.hint[1:]
+            report.value((*path, "when"), finding.message, hint if hint.endswith(("?", ".")) else f"{hint}.")
+
+
 def check_rule(
-    rule: RuleModel, kind: KindModel, types: Mapping[str, FieldType], path: Path, report: Report
+    rule: RuleModel,
+    kind: KindModel,
+    types: Mapping[str, FieldType],
+    path: Path,
+    report: Report,
+    strategies: Mapping[str, OwnStrategy],
 ) -> None:
     """One rule: its strategy, that strategy's arguments, and the fields it speaks of."""
-    if rule.strategy not in STRATEGIES:
-        hint = did_you_mean(rule.strategy, STRATEGIES)
+    check_condition(rule, path, report)
+    own = None if rule.strategy in STRATEGIES else strategies.get(rule.strategy)
+    if rule.strategy not in STRATEGIES and own is None:
+        hint = did_you_mean(rule.strategy, STRATEGIES | strategies.keys())
         report.value((*path, "strategy"), f'there is no strategy "{rule.strategy}"', hint)
         return
-    check_arguments(rule, path, report)
+    check_arguments(rule, path, report, own)
     check_systems(rule, kind.systems, path, report)
     for index, name in enumerate(rule.fields or ()):
         if name not in kind.fields:
@@ -68,13 +131,17 @@ def check_rule(
     check_types(rule, types, path, report)
 
 
-def check_arguments(rule: RuleModel, path: Path, report: Report) -> None:
-    wanted = ARGUMENTS.get(rule.strategy, ())
-    for name in ("systems", "skew"):
+def check_arguments(rule: RuleModel, path: Path, report: Report, own: OwnStrategy | None) -> None:
+    wanted = ARGUMENTS.get(rule.strategy, ()) if own is None else OWN_ARGUMENTS
+    if own is not None:
+        check_own(own, rule, path, report)
+    for name in ("systems", "skew", "args"):
         given = getattr(rule, name) is not None
         if given and name not in wanted:
-            users = " and ".join(sorted(s for s, names in ARGUMENTS.items() if name in names))
-            report.key((*path, name), f'"{name}" means nothing to {rule.strategy}', f"It belongs to {users}.")
+            users = sorted(s for s, names in ARGUMENTS.items() if name in names)
+            users += ["strategies of your own"] if name in OWN_ARGUMENTS else []
+            hint = f"It belongs to {' and '.join(users)}."
+            report.key((*path, name), f'"{name}" means nothing to {rule.strategy}', hint)
     if rule.strategy == "prefer" and rule.systems is None:
         report.key((*path, "strategy"), 'prefer needs "systems"', "List the systems, the best first.")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from syncd.config.fieldcheck import check_field, remote_names
-from syncd.config.kinds import add_findings
+from syncd.config.kinds import add_line_findings
 from syncd.config.places import Report, in_order
-from syncd.config.problems import Path, Problem, did_you_mean
+from syncd.config.problems import Problem, did_you_mean
 from syncd.config.remotemap import recompiled
 from syncd.config.settings import KindSettings, KindSystemSettings, Settings
 from syncd.config.shape import ObjectLike, SchemaLike
@@ -20,39 +21,52 @@ def check_schema(settings: Settings, system: str, schema: SchemaLike) -> list[Pr
     """All differences between the mappings of a system and its schema; some are only a `warning`."""
     report = Report(settings.places)
     for kind in settings.kinds.values():
-        if system in kind.systems:
-            check_kind(settings, kind, kind.systems[system], schema, report)
+        for section in kind.systems[system].objects if system in kind.systems else ():
+            check_object(settings, kind, section, schema, report)
     check_cycles(settings, system, schema, report)
     return in_order([*report.problems, *report.warnings])
 
 
-def check_kind(
+def check_object(
     settings: Settings, kind: KindSettings, section: KindSystemSettings, schema: SchemaLike, report: Report
 ) -> None:
-    """One kind's object: there, with all that the mapping wants of it."""
-    path: Path = ("kinds", kind.name, "systems", section.system)
+    """One object of a kind: there, with all that the mapping wants of it."""
     described = schema.objects.get(section.object)
     if described is None:
         hint = did_you_mean(section.object, schema.objects, "It may be hidden from this account.")
-        report.value((*path, "object"), f'{section.system} has no "{section.object}"', hint)
+        here = section.path(kind.name, "object")
+        report.value(here, f'{section.system} has no "{section.object}"', hint)
         return
     for line, names in remote_names(section):
         for name in names:
-            check_field(kind, section, line, name, described.fields, (*path, "fields", line), report)
+            here = section.path(kind.name, "fields", line)
+            check_field(kind, section, line, name, described.fields, here, report)
+    check_where(kind, section, described, report)
     check_references(settings, kind, section, described, report)
-    check_key(section, described, path, report)
-    check_required(section, described, path, report)
+    check_key(kind, section, described, report)
+    check_required(kind, section, described, report)
     try:
         recompiled(kind, section, described.fields)
     except SpecError as error:
-        add_findings(error, (*path, "fields"), path, report)
+        add_line_findings(error, partial(section.path, kind.name), report)
 
 
-def check_key(section: KindSystemSettings, described: ObjectLike, path: Path, report: Report) -> None:
+def check_where(
+    kind: KindSettings, section: KindSystemSettings, described: ObjectLike, report: Report
+) -> None:
+    """What a filter speaks of must be there."""
+    for name in section.where.names if section.where is not None else ():
+        if name not in described.fields:
+            hint = did_you_mean(name, described.fields)
+            here = section.path(kind.name, "where")
+            report.value(here, f'{section.object} has no field "{name}"', hint)
+
+
+def check_key(kind: KindSettings, section: KindSystemSettings, described: ObjectLike, report: Report) -> None:
     """The field for our key: there, writable, unique."""
     if section.key_field is None:
         return
-    here = (*path, "key_field")
+    here = section.path(kind.name, "key_field")
     info = described.fields.get(section.key_field)
     if info is None:
         hint = did_you_mean(section.key_field, described.fields, "Create it there, unique and as text.")
@@ -64,7 +78,9 @@ def check_key(section: KindSystemSettings, described: ObjectLike, path: Path, re
         report.value(here, f"{section.key_field} is not unique there", hint)
 
 
-def check_required(section: KindSystemSettings, described: ObjectLike, path: Path, report: Report) -> None:
+def check_required(
+    kind: KindSettings, section: KindSystemSettings, described: ObjectLike, report: Report
+) -> None:
     """A create fails where a required field is filled by nothing."""
     if section.create == "no" or section.direction is Direction.IN:
         return
@@ -75,7 +91,8 @@ def check_required(section: KindSystemSettings, described: ObjectLike, path: Pat
     for name, info in described.fields.items():
         if info.required and not info.default and not info.read_only and name not in filled:
             hint = "Map a field to it, give it a default there, or set create: no."
-            report.key((*path, "fields"), f'nothing fills "{name}", which {section.object} requires', hint)
+            here = section.path(kind.name, "fields")
+            report.key(here, f'nothing fills "{name}", which {section.object} requires', hint)
 
 
 def check_references(
@@ -84,10 +101,10 @@ def check_references(
     """A foreign key must point at the object that the reference's kind is mapped to."""
     for name, target, remote in references(kind, section):
         info = described.fields.get(remote)
-        wanted = settings.kinds[target].systems[section.system].object
-        if info is not None and info.references not in (None, wanted):
-            path = ("kinds", kind.name, "systems", section.system, "fields", name)
-            message = f'{remote} refers to "{info.references}", and {target} is mapped to "{wanted}"'
+        wanted = [item.object for item in settings.kinds[target].systems[section.system].objects]
+        if info is not None and info.references not in (None, *wanted):
+            path, places = section.path(kind.name, "fields", name), '" or "'.join(wanted)
+            message = f'{remote} refers to "{info.references}", and {target} is mapped to "{places}"'
             report.key(path, message, "Map the field to the right column, or the kind to the other object.")
 
 
@@ -113,14 +130,14 @@ def check_cycles(settings: Settings, system: str, schema: SchemaLike, report: Re
 
 def required_targets(kind: KindSettings, system: str, schema: SchemaLike) -> Iterator[tuple[str, str]]:
     """The kinds that a create here requires a reference to, with the field."""
-    section = kind.systems.get(system)
-    described = schema.objects.get(section.object) if section else None
-    if section is None or described is None or section.create == "no":
-        return
-    for name, target, remote in references(kind, section):
-        info = described.fields.get(remote)
-        if info is not None and info.required and not info.default:
-            yield target, name
+    for section in kind.systems[system].objects if system in kind.systems else ():
+        described = schema.objects.get(section.object)
+        if described is None or section.create == "no":
+            continue
+        for name, target, remote in references(kind, section):
+            info = described.fields.get(remote)
+            if info is not None and info.required and not info.default:
+                yield target, name
 
 
 def cycle_from(start: str, needs: Mapping[str, Mapping[str, str]]) -> list[str]:

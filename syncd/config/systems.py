@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Secret
 
-from syncd.config.models import KindSystemModel, SystemModel, WebhooksModel
+from syncd.config.models import KindSystemModel, ObjectModel, SystemModel, WebhooksModel
 from syncd.config.places import Report
 from syncd.config.problems import Path, did_you_mean
 from syncd.config.settings import ConnectorOptions, SystemSettings, WebhookSettings
@@ -41,7 +41,21 @@ def check_system(
         said = f'the connector "{connector}" takes no webhooks'
         report.key(("systems", name, "webhooks"), said, "Remove it: changes are polled.")
     check_own(options, SystemModel, own, ("systems", name), report)
+    check_quota(name, data, connector, connectors[connector], report)
     return connectors[connector]
+
+
+def check_quota(
+    name: str, data: Mapping[str, Any], connector: str, known: ConnectorOptions, report: Report
+) -> None:
+    """A part of a limit that nobody tells of means nothing."""
+    quota = data.get("quota")
+    if not isinstance(quota, dict) or known.meters is not False:
+        return
+    for word in ("share", "reserve"):
+        if word in quota:
+            said = f'the connector "{connector}" hears of no limit'
+            report.key(("systems", name, "quota", word), said, "Use calls_per_second.")
 
 
 def takes_webhooks(options: type[BaseModel]) -> bool:
@@ -86,6 +100,8 @@ def system_settings(name: str, model: SystemModel, data: Mapping[str, Any]) -> S
         model.connector,
         Secret(own),
         model.quota.calls_per_second,
+        model.quota.share,
+        model.quota.reserve,
         model.guard,
         model.poll or POLL,
         model.sweep or SWEEP,
@@ -99,6 +115,19 @@ def check_objects(name: str, kind: Any, found: Mapping[str, ConnectorOptions], r
     systems = kind.get("systems") if isinstance(kind, dict) else None
     for system, data in systems.items() if isinstance(systems, dict) else ():
         if system in found and isinstance(data, dict):
-            own = own_settings(data, KindSystemModel)
             path = ("kinds", name, "systems", system)
-            check_own(found[system].object_options, KindSystemModel, own, path, report)
+            for own, where in own_of_objects(data):
+                check_own(found[system].object_options, KindSystemModel, own, (*path, *where), report)
+
+
+def own_of_objects(data: Mapping[str, Any]) -> list[tuple[dict[str, Any], Path]]:
+    """The connector's own words of a kind in a system, and where they stand: once, or for each object."""
+    own, listed = own_settings(data, KindSystemModel), data.get("object")
+    items = listed if isinstance(listed, list) else [listed]
+    more = [own_settings(item, ObjectModel) if isinstance(item, dict) else {} for item in items]
+    if not any(more):
+        return [(own, ())]
+    return [
+        ({**own, **words}, ("object", index) if isinstance(listed, list) else ("object",))
+        for index, words in enumerate(more)
+    ]

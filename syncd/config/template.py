@@ -65,6 +65,15 @@ service:
 """
 
 
+OBJECTS = {"company": "companies", "contact": "contacts"}
+FIELDS = {
+    "company": {"name": "name", "website": "website"},
+    "contact": {key: key for key in ("email", "first_name", "last_name", "phone")}
+    | {"company": "company_id"},
+}
+"""Where a connector knows no better."""
+
+
 def init_template(
     systems: Sequence[tuple[str, str]], connectors: Mapping[str, ConnectorOptions] | None = None
 ) -> str:
@@ -73,22 +82,20 @@ def init_template(
     parts = [HEAD]
     parts += [system_lines(name, connector, known.get(connector)) for name, connector in systems]
     parts.append(KINDS)
-    for name, connector in systems:
-        own = required_lines(known.get(connector), "object_options", 8, name)
-        parts.append(place_lines(name, "companies", {"name": "name", "website": "website"}, own))
+    parts += [kind_lines("company", name, known.get(connector)) for name, connector in systems]
     parts.append(KINDS_CONTACT)
-    fields = {key: key for key in ("email", "first_name", "last_name", "phone")} | {"company": "company_id"}
-    for name, connector in systems:
-        own = required_lines(known.get(connector), "object_options", 8, name)
-        parts.append(place_lines(name, "contacts", fields, own))
+    parts += [kind_lines("contact", name, known.get(connector)) for name, connector in systems]
     parts += [RULES % ", ".join(name for name, _ in systems), TAIL]
     return "".join(parts)
 
 
 def system_lines(name: str, connector: str, known: ConnectorOptions | None) -> str:
     """One system: its connector, what that requires, and what may be said besides."""
+    hints = known.example.hints if known is not None and known.example is not None else ()
+    lines = "".join(f"    {named(hint, name)}\n" for hint in hints)
     return (
         f"  {name}:\n    connector: {connector}\n{required_lines(known, 'options', 4, name)}"
+        f"{lines}"
         "    poll: 30s                # how often changes are asked for\n"
         "    sweep: 1d                # how often everything is compared\n"
         "    # guard: compare         # how an overwrite is guarded: compare, read, none\n"
@@ -111,7 +118,12 @@ def required_lines(known: ConnectorOptions | None, which: str, indent: int, name
 
 
 def stand_in(field: Mapping[str, Any], name: str, key: str) -> str:
-    """A value that loads: the default's kind for numbers, an environment variable for texts."""
+    """A value that loads: an example, the default's kind for numbers, an environment variable for texts.
+
+    `NAME` in an example stands for the system's name in variables.
+    """
+    if field.get("examples"):
+        return named(str(field["examples"][0]), name)
     if "enum" in field or "const" in field:
         return json.dumps(field.get("const", (field.get("enum") or [""])[0]))
     kind = field.get("type")
@@ -119,17 +131,31 @@ def stand_in(field: Mapping[str, Any], name: str, key: str) -> str:
     return simple.get(str(kind), f'"${{env:{variable(name, key)}}}"')
 
 
+def named(example: str, name: str) -> str:
+    """An example with the system's name in its variables."""
+    return example.replace("NAME", variable(name, "")[:-1])
+
+
 def variable(name: str, key: str) -> str:
     """The name of an environment variable for a setting."""
     return re.sub(r"\W", "_", f"{name}_{key}").upper()
 
 
-def place_lines(name: str, object: str, fields: Mapping[str, str], own: str) -> str:
+def kind_lines(kind: str, name: str, known: ConnectorOptions | None) -> str:
+    """A kind in one system, with the names that the vendor gives, else with such as people give."""
+    own = required_lines(known, "object_options", 8, name)
+    example = known.example if known is not None else None
+    if example is None:
+        return place_lines(name, OBJECTS[kind], FIELDS[kind], own, "syncd_id")
+    return place_lines(name, example.objects[kind], example.fields[kind], own, example.key_field)
+
+
+def place_lines(name: str, object: str, fields: Mapping[str, str], own: str, key_field: str) -> str:
     """A kind in one system."""
     mapped = ", ".join(f"{ours}: {theirs}" for ours, theirs in fields.items())
     return (
         f"      {name}:\n        object: {object}        # the table or object there\n{own}"
-        f"        # key_field: syncd_id    # a unique field for our id, so that no create happens twice\n"
+        f"        # key_field: {key_field:<11} # a unique field for our id, so that no create happens twice\n"
         f"        # create: yes            # or matched_only, no\n"
         f"        # direction: both        # or in, out\n"
         f"        fields: {{{mapped}}}\n"

@@ -91,13 +91,21 @@ def place_issue(issue: Any, model: type[BaseModel], data: Any, path: Path, repor
         report.key(here, f'unknown key "{loc[-1]}"', hint)
     elif kind == "missing":
         report.key(here[:-1], f'"{loc[-1]}" is missing', "Add it.")
-    elif issue["loc"][-1] == "[key]":
+    elif issue["loc"][-1:] == ("[key]",):
         report.key(here, f'"{loc[-1]}" is not a name', NAME_HINT)
     elif kind in ("literal_error", "enum"):
         word_problem(here, value_at(data, loc), str(context["expected"]), report)
+    elif kind in ("union_tag_invalid", "union_tag_not_found"):
+        tag, told = context["discriminator"].strip("'"), value_at(data, loc)
+        if kind == "union_tag_not_found":
+            report.key(here, f'"{tag}" is missing', "Add it.")
+        else:
+            said = told.get(tag) if isinstance(told, dict) else None
+            word_problem((*here, tag), said, str(context["expected_tags"]), report)
     elif kind == "value_error":
         message, _, hint = str(context["error"]).partition("; ")
-        report.value(here, message, hint and f"{hint[0].upper()}{hint[1:]}.")
+        stop = "" if hint.endswith(("?", ".")) else "."
+        report.value(here, message, hint and f"{hint[0].upper()}{hint[1:]}{stop}")
     else:
         bound = next((str(context[key]) for key in ("le", "ge", "gt", "lt") if key in context), "")
         message = SENTENCES.get(kind, decapitalised(issue["msg"])).replace("{}", bound)

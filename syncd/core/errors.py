@@ -37,6 +37,22 @@ class NeedsOperator(SyncdError):
         self.todo = todo
 
 
+class Misconfigured(NeedsOperator):
+    """What a system answers shows that a word of the configuration is wrong.
+
+    `key` is where that word stands in the system's section, such as `calls.list.at`, empty where it may be
+    one of several; `said` is the message without what to do.
+    """
+
+    def __init__(self, message: str, todo: str, key: str) -> None:
+        super().__init__(message, todo)
+        self.said, self.key = message, key
+
+
+class LoginNeeded(NeedsOperator):
+    """Nobody is let in: a person must log in, or mend the credentials. No other call can do better."""
+
+
 class CursorLost(SyncdError):
     """The remote no longer knows this cursor: sweep, then go on from a fresh one."""
 

@@ -14,6 +14,9 @@ from typing import Any, Protocol, TypeAlias
 from syncd.core.errors import Unlinked
 from syncd.core.nouns import Value
 
+ASSOCIATIONS = "associations."
+"""Before an object's name: the remote field that is the association with one record of that object."""
+
 
 class Direction(StrEnum):
     """Which way a field travels, seen from us."""
@@ -115,8 +118,8 @@ class FieldMap(Protocol):
     """The mapping of one kind to one object of one system.
 
     `remote_fields` is the order in which shadows keep their values; `hash` changes whenever a changed
-    mapping would read or write a value differently. Of the entries that are written, `copied` are those that
-    change nothing, `computed` the others.
+    mapping would read or write a value differently. `by_canon` names the entries of each canonical field. Of
+    the entries that are written, `copied` are those that change nothing, `computed` the others.
     """
 
     @property
@@ -131,6 +134,8 @@ class FieldMap(Protocol):
     def remote_fields(self) -> tuple[str, ...]: ...
     @property
     def hash(self) -> str: ...
+    @property
+    def by_canon(self) -> Mapping[str, Sequence[Entry]]: ...
     @property
     def copied(self) -> Copied: ...
     @property

@@ -9,7 +9,7 @@ In every mapping of fields a missing key means "not reported"; `None` means "cle
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
@@ -49,7 +49,8 @@ class Change:
 
     `evidence` is the store's sequence from before the read began (less the feed's declared lag), so that
     a read can be judged older than a write. `occurred_at` is the vendor's word, zone-aware UTC.
-    `survivor_id` is set on a merge (who is left) and on a conversion (the new id, in `survivor_object`).
+    A merge or conversion is a change of the record that goes: `survivor_id` names who is left, in
+    `survivor_object` where that is another object. Telling it again does no harm.
     """
 
     system: str
@@ -99,20 +100,36 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """A value that a field of a remote had, since when (seconds since 1970, its clock), and who set it.
+
+    `ours`: whether we did; None where that cannot be told. `by` is the remote's word for who it was.
+    """
+
+    value: Value
+    at: float
+    ours: bool | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Contest:
     """The candidates of a field that some remote still holds against the standing value.
 
-    While `open`, nobody has decided: the field is frozen, neither pushed nor overwritten.
+    While `open`, nobody has decided: the field is frozen, neither pushed nor overwritten. `base` is what the
+    first that spoke against another had before; None where that is not known.
     """
 
     candidates: tuple[Candidate, ...]
     open: bool = False
+    base: Value = None
 
 
 @dataclass(frozen=True, slots=True)
 class Clash:
     """One decision, or the lack of one, about one field: the entry that keeps the losers.
 
+    `base` is what the field had before, None where it had nothing or that is not known.
     `winner` is the index of the candidate that stands, None when a rule made a new value (`value`) or
     when the clash is undecided (`open`).
     """
@@ -129,12 +146,17 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Who wins which fields, when. An empty `fields` means all fields; `args` belong to the strategy."""
+    """Who wins which fields, when. An empty `fields` means all fields; `args` belong to the strategy.
+
+    `when` says of the candidates and the base whether the rule applies; it must not go by their order.
+    `function` judges for a strategy that is not built in (`conflict.own`).
+    """
 
     strategy: str
     fields: frozenset[str] = frozenset()
-    when: str | None = None
+    when: Callable[[Sequence[Candidate], Value], bool] | None = None
     args: Mapping[str, Any] = field(default_factory=dict)
+    function: Callable[..., Value] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from typing import ClassVar, TypeAlias
 from syncd.core.equality import value_hash
 from syncd.core.errors import ParseError
 from syncd.core.nouns import Value
+from syncd.core.storable import stands_in
 
 Convert: TypeAlias = Callable[[Value], Value]
 
@@ -101,6 +102,10 @@ def _scalar_text(kind: str, raw: Value) -> str:
         return "true" if raw else "false"
     if isinstance(raw, int | float):
         return repr(raw)
+    if stands_in(raw):
+        raise ParseError(
+            f"{kind}: holds a NUL character or half a surrogate pair, which no store of JSON keeps"
+        )
     raise ParseError(f"{kind}: expected text, got a {json_kind(raw)}")
 
 
@@ -256,6 +261,8 @@ class Ref(FieldType):
             raw = int(raw)
         if isinstance(raw, bool):
             raise ParseError("ref: expected an id, got a boolean")
+        if isinstance(raw, list):
+            raise ParseError("ref: it points at several records there, and here is room for one")
         return clean_text("ref", raw) or None
 
     def writer(self, remote_type: str | None) -> Convert | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from conflict.work import Outcome
@@ -15,6 +16,11 @@ from syncd.core.nouns import Change, Clash, Stamp
 from syncd.core.state import Link, Record, Stamps
 from syncd.engine.reading import Reading
 from syncd.engine.world import Stream
+
+AGAIN = timedelta(seconds=0.5)
+"""After so long a change is looked at again that waits for a write to another copy of its record."""
+AUTOMATION = "automation"
+"""The actor of what a system stored in place of what we sent it."""
 
 
 @dataclass(slots=True)
@@ -58,12 +64,16 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A change that must wait in the inbox, or an id to be read again (`change` is None)."""
+    """A change that must wait in the inbox, or an id to be read again (`change` is None).
+
+    It is not looked at before `until`, where nothing rings when it may go on.
+    """
 
     remote_id: str
     reason: str
     change: Change | None
     suspects: Mapping[str, Any] = field(default_factory=dict)
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,13 @@ class Note:
 
 @dataclass(slots=True)
 class Batch:
-    """What a batch read, and what it decided."""
+    """What a batch read, and what it decided.
+
+    `shown` are remote fields that were never told before, (record id, field) each.
+    `linked_here` are records that have a copy in this system, `linked_beside` those of them whose copy is in
+    another object of it. `returned` are the ids of copies that take part again. `readings` are by the `id` of
+    their change. `redirected` leads from records that became one with another to the one that stays.
+    """
 
     stream: Stream
     event: int
@@ -89,10 +105,11 @@ class Batch:
     records: dict[int, Record] = field(default_factory=dict)
     read: dict[int, Record] = field(default_factory=dict)
     refs: Refs = NO_REFS
-    readings: dict[str, Reading] = field(default_factory=dict)
+    readings: dict[int, Reading] = field(default_factory=dict)
     keys: dict[str, set[int]] = field(default_factory=dict)
     linked_here: set[int] = field(default_factory=set)
-    owned: dict[int, str | None] = field(default_factory=dict)
+    linked_beside: set[int] = field(default_factory=set)
+    redirected: Mapping[int, int] = field(default_factory=dict)
     new_records: set[int] = field(default_factory=set)
     new_links: set[str] = field(default_factory=set)
     moved_links: set[str] = field(default_factory=set)
@@ -106,9 +123,14 @@ class Batch:
     key_changes: dict[int, list[str]] = field(default_factory=dict)
     cascaded: set[str] = field(default_factory=set)
     detached: set[int] = field(default_factory=set)
+    unlinked: set[int] = field(default_factory=set)
     revived: set[int] = field(default_factory=set)
+    anew: set[int] = field(default_factory=set)
+    returned: set[str] = field(default_factory=set)
     parted: set[int] = field(default_factory=set)
     readable: set[str] = field(default_factory=set)
+    shown: list[tuple[int, str]] = field(default_factory=list)
+    single: set[str] = field(default_factory=set)
     applied: int = 0
     dropped: int = 0
     first_stamps: Stamps = field(init=False)
@@ -157,4 +179,5 @@ class Batch:
             or self.behind
             or self.waits
             or self.closed
+            or self.single
         )

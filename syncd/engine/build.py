@@ -21,6 +21,18 @@ from syncd.store.codec import layout_fields, still_known
 from syncd.store.rows import LinkNames
 from syncd.store.store import Store, Tx
 
+_LAST = """
+select coalesce((select value::int from meta where key = $2),
+  (select max(layout) from layouts where stream = $1))"""
+_IN_FORCE = """insert into meta (key, value) values ($1, $2)
+on conflict (key) do update set value = excluded.value"""
+
+_READ_ANEW = """
+with moved as (delete from meta where key like 'moved:%' returning substr(key, 7) as system)
+update streams set cursor = null, swept_at = case when cursor is null then swept_at else 'epoch' end
+where system in (select system from moved)"""
+"""Cursors are places in an account; another one, which a person took for the same, has none of them."""
+
 
 async def build_world(
     store: Store, settings: Settings, connectors: Mapping[str, Connector], clock: Clock
@@ -56,15 +68,18 @@ async def _world(
     streams: dict[int, Stream] = {}
     kinds: dict[str, Kind] = {}
     for kind in settings.kinds.values():
-        mine = [
-            await _stream(tx, settings, kind, spec, connectors[spec.system]) for spec in kind.systems.values()
-        ]
+        mine = [await _stream(tx, settings, kind, spec, connectors[spec.system]) for spec in kind.objects]
         streams.update({stream.id: stream for stream in mine})
         kinds[kind.name] = _kind(kind, mine)
+    for stream in streams.values():
+        stream.peers = [s for s in kinds[stream.kind].streams if s.system == stream.system]
+        pointed = set(kinds[stream.kind].refs.values())
+        stream.targets = {name: _targets(stream, kinds[name]) for name in pointed}
     world = World(store, clock, config, streams, kinds, await _tags(tx, store))
     for number in streams:
         world.counters[number] = Counters()
         world.bells.add(number)
+    await tx.execute(_READ_ANEW)
     return world
 
 
@@ -113,8 +128,19 @@ async def _stream(
         frozenset(spec.map.remote_fields),
         Reader([entry for entry in spec.map.entries if entry.direction is not Direction.OUT]),
     )
+    await _remember_where(tx, number, spec)
     await load_quarantine(tx, made)
     return made
+
+
+async def _remember_where(tx: Tx, stream: int, spec: KindSystemSettings) -> None:
+    """Where another filter was in force, who takes part by this one is found by a sweep, soon."""
+    text = spec.where.text if spec.where is not None else ""
+    last = await tx.fetchval("select value from meta where key = $1", f"where:{stream}")
+    if text != (last or ""):
+        await tx.execute(_IN_FORCE, f"where:{stream}", text)
+        sql = "update streams set swept_at = 'epoch' where stream = $1 and cursor is not null"
+        await tx.execute(sql, stream)
 
 
 def _best_guard(connector: Connector) -> str:
@@ -129,6 +155,14 @@ def _remote_refs(spec: KindSystemSettings) -> dict[str, str]:
         for target in entry.refs.values():
             found.update(dict.fromkeys(entry.remote, target))
     return found
+
+
+def _targets(stream: Stream, kind: Kind) -> list[Stream]:
+    """The objects that references of a kind may point into: those that the fields name, else all."""
+    there = [other for other in kind.streams if other.system == stream.system]
+    fields = [name for name, pointed in stream.refs.items() if pointed == kind.name]
+    named = {stream.settings.pointed.get(name) for name in fields}
+    return [other for other in there if other.object in named] if named and None not in named else there
 
 
 async def _stream_number(tx: Tx, system: str, kind: str, object: str) -> int:
@@ -152,18 +186,23 @@ def _meanings(kind: KindSettings, spec: KindSystemSettings) -> dict[str, str]:
 
 
 async def _layout(tx: Tx, stream: int, spec: KindSystemSettings, meanings: Mapping[str, str]) -> int:
+    """The number of this mapping's layout.
+
+    Where another mapping was in force before, what this one reads differently is found by a sweep, soon:
+    also where this is an earlier one, for nobody has read by it meanwhile.
+    """
+    last = await tx.fetchval(_LAST, stream, f"layout:{stream}")
     sql = "select layout from layouts where hash = $1 and stream = $2"
-    found = await tx.fetchval(sql, spec.map.hash, stream)
-    if found is not None:
-        return int(found)
-    sql = """insert into layouts (layout, stream, hash, fields)
-    values ((select coalesce(max(layout), 0) + 1 from layouts), $1, $2, $3) returning layout"""
-    number = int(await tx.fetchval(sql, stream, spec.map.hash, orjson.dumps(list(meanings.items()))))
-    # where another mapping wrote before, what this one reads differently is found by a sweep, soon
-    sql = """update streams set swept_at = 'epoch' where stream = $1
-    and exists (select from layouts where stream = $1 and layout <> $2)"""
-    await tx.execute(sql, stream, number)
-    return number
+    number = await tx.fetchval(sql, spec.map.hash, stream)
+    if number is None:
+        sql = """insert into layouts (layout, stream, hash, fields)
+        values ((select coalesce(max(layout), 0) + 1 from layouts), $1, $2, $3) returning layout"""
+        number = await tx.fetchval(sql, stream, spec.map.hash, orjson.dumps(list(meanings.items())))
+    if last not in (None, number):
+        await tx.execute("update streams set swept_at = 'epoch' where stream = $1", stream)
+    if last != number:
+        await tx.execute(_IN_FORCE, f"layout:{stream}", str(number))
+    return int(number)
 
 
 def _kind(kind: KindSettings, streams: list[Stream]) -> Kind:

@@ -12,11 +12,14 @@ from conflict.verdict import Moved, verdict
 from syncd.core.errors import Fenced, StoreUnavailable, SyncdError
 from syncd.core.state import Record
 from syncd.core.types import Ref
+from syncd.engine.load import load_refs, load_targets
 from syncd.engine.schemas import FINDING, accept_schema
-from syncd.engine.world import World
+from syncd.engine.theirs import take_theirs
+from syncd.engine.world import Stream, World
 from syncd.store import intents, queues
+from syncd.store.history import values_then
 from syncd.store.intents import Intent
-from syncd.store.rows import load_records, update_records
+from syncd.store.rows import forget_deletes, load_links, load_records, update_links, update_records
 from syncd.store.store import Tx
 
 Done = tuple[bool, str]
@@ -24,6 +27,9 @@ Done = tuple[bool, str]
 _FORGET_REFUSALS = """
 update links set extras = jsonb_set(extras::jsonb, '{refused}', '{}')::json
 where record_id = $1 and stream = $2 and extras is not null"""
+_UNREAD_STILL = """
+select exists (select from links where stream = $1 and remote_id = $2 and state = 'live'
+and (extras::jsonb -> 'unapplied') ? $3)"""
 
 
 class Commands:
@@ -132,6 +138,8 @@ class Commands:
         row = (new.record_id, new.version, "person", 0, self.world.config, orjson.dumps(changes))
         columns = ("record_id", "version", "system", "event", "config", "changes")
         await tx.insert("versions", [row], columns)
+        if changes.get(RECORD) == KEEP:
+            await forget_deletes(tx, [new.record_id])  # what we deleted of it already is made again
         if not self.world.kinds[new.kind].matcher.fields.isdisjoint(changes):
             await self._rekey(tx, new)
         await self._behind(tx, [new.record_id], new.kind)
@@ -151,12 +159,15 @@ class Commands:
     # -- parked --------------------------------------------------------------------------------------
 
     async def _retry(self, tx: Tx, args: Mapping[str, Any]) -> Done:
-        """`parked`: send it, or read it, once more."""
-        row = await tx.fetchrow("delete from parked where parked = $1 returning *", args["parked"])
+        """`parked`: send it, or read it, once more. What cannot be read still stays listed."""
+        row = await tx.fetchrow("select * from parked where parked = $1", args["parked"])
         if row is None:
             return False, "there is no parked item of that number; `syncd parked` lists them"
         if row["stream"] not in self.world.streams:
             raise SyncdError("its system or kind is not in this daemon's configuration any more")
+        place = (row["stream"], row["remote_id"], row["field"])
+        if row["code"] != "unreadable" or not await tx.fetchval(_UNREAD_STILL, *place):
+            await tx.execute("delete from parked where parked = $1", args["parked"])
         if row["code"] == FINDING:
             await accept_schema(tx, self.world.streams[row["stream"]])
             tx.after_commit(lambda: self.world.bells.ring_schema(self.world.streams[row["stream"]].system))
@@ -165,10 +176,11 @@ class Commands:
             self.world.touch(tx, [row["record_id"]])
             await tx.execute(_FORGET_REFUSALS, row["record_id"], row["stream"])
             pairs = [(row["stream"], row["record_id"])]
-            await queues.add_outbox(tx, self.world.store, pairs, approved=True)
+            await queues.add_outbox(tx, self.world.store, pairs, approved=queues.ANY)
         elif row["remote_id"] is not None:
             fetch = (self.world.store.seq(), row["stream"], row["remote_id"], "entry", 0, None, None, None)
             await queues.add_inbox(tx, [fetch])
+            await queues.take_up_inbox(tx, row["stream"], row["remote_id"])
             tx.after_commit(lambda: self.world.bells.ring_inbox(row["stream"]))
         return True, "it is tried again"
 
@@ -188,13 +200,14 @@ class Commands:
         rows = await tx.fetch(sql, args["brake"])
         same = [(brake["stream"], row["record_id"]) for row in rows if row["same"]]
         moved = [(brake["stream"], row["record_id"]) for row in rows if not row["same"]]
-        await queues.add_outbox(tx, self.world.store, same, approved=True)
+        await queues.add_outbox(tx, self.world.store, same, approved=brake["op"])
         await queues.add_outbox(tx, self.world.store, moved)
         said = f"{len(same)} released"
         return True, said + (f"; {len(moved)} changed meanwhile and are judged anew" if moved else "")
 
     async def _discard(self, tx: Tx, args: Mapping[str, Any]) -> Done:
-        """`brake` and `how`: `take_theirs` (deletes: the record lives on), `detach` (left alone for good)."""
+        """`brake` and `how`: `take_theirs` (deletes: the record lives on; updates: it takes over what the
+        system holds), `detach` (left alone for good)."""
         brake = await self._end_brake(tx, args["brake"], "discarded")
         sql = "delete from held where brake = $1 returning record_id"
         ids = [row["record_id"] for row in await tx.fetch(sql, args["brake"])]
@@ -202,17 +215,40 @@ class Commands:
             for record in (await load_records(tx, ids)).values():
                 await self._write(tx, record, decide(record, delete=False), {RECORD: KEEP})
             return True, f"{len(ids)} records are kept; where they were deleted the copy stays gone"
+        if args.get("how", "detach") == "take_theirs" and brake["op"] == "update":
+            await self._take_theirs(tx, self.world.streams[brake["stream"]], ids)
+            return True, f"{len(ids)} records hold now what they hold in their system; the others are told"
         await self._detach(tx, brake["stream"], ids)
         return True, f"{len(ids)} records are detached from {self.world.streams[brake['stream']].system}"
 
+    async def _take_theirs(self, tx: Tx, stream: Stream, ids: list[int]) -> None:
+        links = await load_links(tx, stream.names, ids)
+        records = await load_records(tx, links)
+        kind, values = self.world.kind_of(stream), [link.shadow for link in links.values()]
+        refs = await load_refs(tx, self.world, stream, [dict(fields) for fields in values])
+        refs = await load_targets(tx, self.world, stream, kind, (r.fields for r in records.values()), refs)
+        now = self.world.clock.now().timestamp()
+        agreed = [(n, name, x.agreed.of(name)) for n, x in links.items() for name in records[n].fields]
+        then = await values_then(tx, agreed)
+        for number, link in links.items():
+            event = self.world.store.seq()
+            past = then.get(number, {})
+            after, told, changes = take_theirs(
+                records[number], link, stream, refs, past, time=now, event=event
+            )
+            await update_links(tx, stream.names, [told])
+            await self._write(tx, records[number], after, changes)
+
     async def _detach(self, tx: Tx, stream: int, ids: list[int]) -> None:
         self.world.touch(tx, ids)
-        sql = "update links set state = 'detached' where record_id = any($1::bigint[]) and stream = $2"
+        sql = """update links set state = 'detached'
+        where record_id = any($1::bigint[]) and stream = $2 and state <> 'duplicate'"""
         await tx.execute(sql, ids, stream)
         sql = """insert into links
         (remote_id, stream, record_id, state, evidence, layout, agreed, shadow)
         select 'detached:' || r, $2, r, 'detached', 0, $3, '[0]', $4 from unnest($1::bigint[]) r
-        where not exists (select from links l where l.record_id = r and l.stream = $2)"""
+        where not exists (
+            select from links l where l.record_id = r and l.stream = $2 and l.state <> 'duplicate')"""
         names = self.world.streams[stream].names
         blank = orjson.dumps([{"$": "absent"}] * len(names.fields))
         await tx.execute(sql, ids, stream, names.layout, blank)
@@ -233,4 +269,5 @@ class Commands:
         streams = [s.id for s in self.world.streams.values() if args.get("system") in (None, s.system)]
         sql = "update streams set swept_at = 'epoch' where stream = any($1::smallint[])"
         await tx.execute(sql, streams)
+        tx.after_commit(lambda: self.world.bells.ring_sweep(streams))
         return True, f"{len(streams)} sweeps begin"

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from conflict.deletes import DELETE, KEEP, RECORD, Policy, see_delete, see_edit_of_deleted, see_restored
+from conflict.deletes import (
+    DELETE,
+    KEEP,
+    RECORD,
+    Policy,
+    may_be_ours,
+    see_delete,
+    see_edit_of_deleted,
+    see_restored,
+)
+from conflict.join import has_ended
 from conflict.link import Gate, gate, see
+from conflict.scope import entered, left
 from conflict.suspects import joined, overwritten, suspects
+from conflict.work import ABSENT
 from syncd.core.nouns import Change, LinkState, Op
 from syncd.core.state import Link, Record
-from syncd.engine.batch import Batch, Hold, Incoming, Known, Note
+from syncd.engine.batch import AGAIN, AUTOMATION, Batch, Hold, Incoming, Known, Note
 from syncd.engine.retyped import aliens, without_blanks
 from syncd.engine.strangers import stranger
 from syncd.engine.world import Stream, World
@@ -58,12 +70,22 @@ def decide(world: World, batch: Batch, items: list[Incoming]) -> None:
 def _one(world: World, batch: Batch, item: Incoming) -> None:
     remote_id = item.change.remote_id
     known = batch.known.get(remote_id)
+    if known is not None and item.join not in (None, known.record_id):
+        batch.notes.append(_merge_candidate(item, known.record_id))  # whatever else must wait
     if item.inbox is None and (batch.stream.id, remote_id) in world.queued:
         batch.holds.append(Hold(remote_id, "order", _stamped(item)))
+        batch.holds += _asked_again(item, known)
     elif known is None:
         stranger(world, batch, item)
     else:
         _linked(world, batch, item, known)
+
+
+def _asked_again(item: Incoming, known: Known | None) -> list[Hold]:
+    """What was to be done after a read that has to wait for older ones: it is read once more after them."""
+    if item.join is not None:
+        return [Hold(item.change.remote_id, "exists", None, {"record": item.join})] if known is None else []
+    return [Hold(item.change.remote_id, "repush", None)] if item.push_after else []
 
 
 def _bug(item: Incoming, error: Exception) -> Note:
@@ -75,23 +97,35 @@ def _bug(item: Incoming, error: Exception) -> Note:
 def _linked(world: World, batch: Batch, item: Incoming, known: Known) -> None:
     stream, change = batch.stream, item.change
     record, link = decode(batch, known)
-    if item.join is not None and item.join != record.record_id:
-        batch.notes.append(_merge_candidate(item, record))
+    state = link.state
     if change.op is Op.TOUCH:
         batch.holds.append(Hold(change.remote_id, "fetch", None))
         return
-    if change.op in (Op.MERGE, Op.CONVERT):
-        batch.notes.append(_unsupported(item))
+    if has_ended(link):
+        _ended(batch, item, link)
         return
     flying = (stream.id, record.record_id) in world.flying
     if flying:
-        batch.holds.append(Hold(change.remote_id, "in_flight", _stamped(item), item.suspects))
+        ours = (stream.id, change.remote_id) in world.flying_ids  # else the write is to another copy
+        until = None if ours else world.clock.now() + AGAIN
+        batch.holds.append(Hold(change.remote_id, "in_flight", _stamped(item), item.suspects, until))
         return
     if change.op is Op.DELETE:
         _deleted(world, batch, item, record, link)
         return
-    change = item.seen()
+    if record.deleted and link.state is LinkState.GONE and world.create_open(stream.id):
+        batch.holds.append(Hold(change.remote_id, "create_open", _stamped(item)))  # another may get its id
+        return
+    known_scope = _scoped(batch, item, link)
+    if known_scope is None:
+        return
+    change, link = item.seen(), known_scope
+    if change.remote_version is not None:
+        link = _unsure_of_version(batch, item, link)
+        change = replace(change, remote_version=stream.version_told(change, link))
     decision = gate(link, change, in_flight=False, fetched=item.fetched)
+    if link.state is not state:
+        decision = Gate.APPLY
     if decision is Gate.REFETCH:
         batch.holds.append(Hold(change.remote_id, "fetch", None, _suspected(world, stream, item)))
         return
@@ -100,9 +134,66 @@ def _linked(world: World, batch: Batch, item: Incoming, known: Known) -> None:
     if item.push_after:
         batch.behind.add((stream.id, record.record_id))
     if decision is Gate.APPLY:
-        _apply(world, batch, item, change, record, link)
+        _apply(world, batch, item, change, record, link, again=link.state is not state)
     else:
         batch.dropped += 1
+
+
+def _unsure_of_version(batch: Batch, item: Incoming, link: Link) -> Link:
+    """The link after a read that shows another version, and leaves out a field that the link knows.
+
+    A write that compares with the old version would be stale for ever, one that compares with the new one
+    would pass over an edit of that field: until it is told again, each write looks first.
+    """
+    change = item.change
+    if change.partial or item.evidence < link.evidence or batch.stream.fetcher is None:
+        return link
+    if link.remote_version in (None, change.remote_version) or batch.stream.version_told(change, link):
+        return link
+    unsure = replace(link, remote_version=None)
+    batch.put_link(unsure)
+    return unsure
+
+
+def _ended(batch: Batch, item: Incoming, link: Link) -> None:
+    """A copy that was merged away shows up: a late page, or somebody took it back out of the bin."""
+    if item.change.op is not Op.UPSERT or item.evidence < link.evidence or batch.stream.fetcher is None:
+        batch.dropped += 1
+    elif not item.fetched:
+        batch.holds.append(Hold(link.remote_id, "fetch", None))
+    elif link.state is LinkState.DUPLICATE:
+        message = (
+            f"was merged with another record in {link.system}, and is back there; it is left alone: merge or "
+            "delete it there"
+        )
+        batch.notes.append(Note("duplicate", message, link.remote_id, link.record_id))
+        batch.put_link(replace(link, gone_by=None))
+    else:
+        batch.put_link(replace(link, state=LinkState.LIVE, gone_by=None))
+        batch.holds.append(Hold(link.remote_id, "fetch", None))
+
+
+def _scoped(batch: Batch, item: Incoming, link: Link) -> Link | None:
+    """The link as it is to be looked at; None where the record takes no part, or nobody can tell yet."""
+    stream, outside = batch.stream, link.state is LinkState.OUT_OF_SCOPE
+    if stream.settings.where is None and not outside:
+        return link
+    if link.state in (LinkState.DUPLICATE, LinkState.DETACHED):
+        return link
+    inside = stream.scope(item.change.fields, link)
+    if inside is None and not outside:
+        return link
+    stale = item.evidence < link.evidence and not item.fetched
+    if inside is None or (stale and inside is outside):
+        if not item.fetched and stream.fetcher is not None:
+            batch.holds.append(Hold(link.remote_id, "fetch", None))
+        return None
+    if inside:
+        return entered(link) if outside else link
+    if link.state is LinkState.LIVE or (link.state is LinkState.GONE and item.fetched):
+        batch.put_link(left(link, item.evidence))
+        batch.applied += 1
+    return None
 
 
 def _stamped(item: Incoming) -> Change:
@@ -118,13 +209,26 @@ def _suspected(world: World, stream: Stream, item: Incoming) -> Mapping[str, Any
     return found
 
 
-def _apply(world: World, batch: Batch, item: Incoming, change: Change, record: Record, link: Link) -> None:
+def _apply(
+    world: World,
+    batch: Batch,
+    item: Incoming,
+    change: Change,
+    record: Record,
+    link: Link,
+    *,
+    again: bool = False,
+) -> None:
+    """Let a read take effect. `again`: the copy takes part again, and may be behind."""
     kind = world.kind_of(batch.stream)
-    back = link.state is LinkState.GONE
+    back = link.state is LinkState.GONE or again
     if back:
+        batch.returned.add(link.remote_id)
+    if link.state is LinkState.GONE:
         link, record = _restored(batch, link, record)
     if batch.stream.back:
         link = without_blanks(link, change.fields, batch.stream.back)
+    now = world.clock.monotonic()
     outcome = see(
         record,
         link,
@@ -135,7 +239,10 @@ def _apply(world: World, batch: Batch, item: Incoming, change: Change, record: R
         event=batch.event,
         alien=aliens(kind, batch.stream, record, link, change.fields),
         shown=item.shown,
+        flapping=world.flaps.pulled(kind.settings.brakes.flap, record, link.system, now),
     )
+    if outcome.changed:
+        world.flaps.note(record, link, outcome.record, now, ruled=change.actor == AUTOMATION)
     batch.applied += 1
     if record.deleted and outcome.changed:
         alive, clash = see_edit_of_deleted(outcome.record, outcome.link, kind.against, event=batch.event)
@@ -143,12 +250,23 @@ def _apply(world: World, batch: Batch, item: Incoming, change: Change, record: R
         batch.clashes.append((record.record_id, clash))
         if not alive.deleted:
             batch.changes.setdefault((record.record_id, alive.version), {})[RECORD] = KEEP
+        if not alive.deleted and not alive.frozen(RECORD):
+            batch.revived.add(record.record_id)  # our delete may have reached other systems before the edit
     batch.take(outcome)
+    if world.parked and batch.stream.id in world.parked:
+        batch.shown += _first_told(record.record_id, link, change)
     if link.unapplied and not outcome.link.unapplied:
         batch.readable.add(link.remote_id)
+    if any(change.fields.get(name, ABSENT) not in (ABSENT, link.shadow.get(name)) for name in link.refused):
+        batch.behind.add((batch.stream.id, record.record_id))  # what was refused may be over
     notes(batch, item, outcome.unreadable, record.record_id)
     waiting(world, batch, item, outcome.waiting)
     spread(world, batch, outcome.record, changed=bool(outcome.changed), owes=outcome.owes or back)
+
+
+def _first_told(record: int, link: Link, change: Change) -> Iterator[tuple[int, str]]:
+    """The fields that the remote had never told of this record: (record id, remote field) each."""
+    return ((record, name) for name in change.fields if link.shadow.get(name, ABSENT) is ABSENT)
 
 
 def _restored(batch: Batch, link: Link, record: Record) -> tuple[Link, Record]:
@@ -164,6 +282,10 @@ def _restored(batch: Batch, link: Link, record: Record) -> tuple[Link, Record]:
 
 def _deleted(world: World, batch: Batch, item: Incoming, record: Record, link: Link) -> None:
     kind = world.kind_of(batch.stream)
+    if link.state is LinkState.OUT_OF_SCOPE:  # it took no part, so this is nobody else's matter
+        batch.put_link(replace(link, state=LinkState.GONE, gone_by="them"))
+    if link.state is LinkState.DUPLICATE and (item.fetched or item.evidence >= link.evidence):
+        batch.single.add(link.remote_id)
     if link.state is not LinkState.LIVE:
         return
     if item.evidence < link.evidence and not item.fetched:
@@ -177,8 +299,10 @@ def _deleted(world: World, batch: Batch, item: Incoming, record: Record, link: L
         kind.against,
         evidence=item.evidence,
         event=batch.event,
-        ours=link.remote_id in batch.cascaded,
+        ours=link.remote_id in batch.cascaded or may_be_ours(link),
     )
+    if may_be_ours(link) and not record.deleted and not record.frozen(RECORD):
+        batch.anew.add(record.record_id)
     batch.applied += 1
     batch.put_record(outcome.record)
     batch.put_link(outcome.link)
@@ -219,16 +343,10 @@ def waiting(world: World, batch: Batch, item: Incoming, targets: list[object]) -
         batch.waits.append((kind, remote_id, item.change.remote_id))  # type: ignore[has-type]
 
 
-def _merge_candidate(item: Incoming, other: Record) -> Note:
+def _merge_candidate(item: Incoming, other: int) -> Note:
     message = (
         "its create was refused because a record with the same unique value exists, and that one is linked "
-        f"to another of our records ({other.record_id}): the two may be one, and are never merged by guess"
+        f"to another of our records ({other}): the two may be one, and are never merged by guess"
     )
-    body = {"other": other.record_id}
+    body = {"other": other}
     return Note("merge_candidate", message, item.change.remote_id, item.join, direction="out", body=body)
-
-
-def _unsupported(item: Incoming) -> Note:
-    op = item.change.op.value
-    message = f"a {op} is not acted on yet; look at both records, and link or delete by hand"
-    return Note(f"{op}_not_yet", message, item.change.remote_id)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from connectors.base import FieldInfo, ObjectInfo
-from syncd.core.fieldmap import Direction
+from syncd.core.fieldmap import Direction, FieldMap
 from syncd.engine.world import Stream
 
 
@@ -42,6 +42,24 @@ class Known:
 _COMPARED = ("type", "references", "length", "scale", "options", "read_only", "required")
 
 
+def as_remembered(known: Known, described: ObjectInfo, written: Collection[str]) -> ObjectInfo:
+    """The object as its mapping needs it: what is left alone is as it was when the mapping was taken up.
+
+    `written` are the mapped fields that we write. What a create requires now and did not then counts for
+    filled: it stops creates only.
+    """
+    fields = {
+        name: replace(info, default=info.default or (info.required and name not in known.required))
+        for name, info in described.fields.items()
+    }
+    for name, before in known.fields.items():
+        if _changed(before, fields.get(name), name in written) is not None:
+            options = None if before["options"] is None else tuple(before["options"])
+            was = {**before, "options": options}
+            fields[name] = replace(fields.get(name) or FieldInfo(name, before["type"]), **was)
+    return replace(described, fields=fields)
+
+
 def taken_up(stream: Stream, described: ObjectInfo) -> Known:
     """The schema as it is now, for the mapping as it is now."""
     mapped = {n: described.fields[n] for n in stream.map.remote_fields if n in described.fields}
@@ -52,7 +70,7 @@ def taken_up(stream: Stream, described: ObjectInfo) -> Known:
 
 def judge(stream: Stream, known: Known, described: ObjectInfo) -> Known:
     """What is wrong with the mapped fields now."""
-    written = _written(stream)
+    written = written_fields(stream.map)
     away = {
         name: why
         for name in stream.map.remote_fields
@@ -64,15 +82,16 @@ def judge(stream: Stream, known: Known, described: ObjectInfo) -> Known:
     return Known(known.map, known.fields, known.required, away, back, uncreatable)
 
 
-def _written(stream: Stream) -> set[str]:
-    return {n for e in stream.map.entries if e.direction is not Direction.IN for n in e.remote}
+def written_fields(mapping: FieldMap) -> set[str]:
+    """The remote fields that a mapping writes."""
+    return {n for e in mapping.entries if e.direction is not Direction.IN for n in e.remote}
 
 
 def _unfilled(stream: Stream, described: ObjectInfo) -> list[str]:
     """The fields that a create needs and that we do not fill; none where we create nothing."""
     if stream.settings.create != "yes" or not stream.writes:
         return []
-    filled = _written(stream) | {stream.settings.key_field}
+    filled = written_fields(stream.map) | {stream.settings.key_field}
     infos: Iterable[FieldInfo] = described.fields.values()
     return [
         i.name for i in infos if i.required and not i.default and not i.read_only and i.name not in filled

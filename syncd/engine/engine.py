@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -11,22 +12,29 @@ from loguru import logger
 
 from connectors.base import CanBell
 from syncd.config import Settings
-from syncd.core.errors import StoreUnavailable
+from syncd.core.errors import StoreUnavailable, SyncdError
 from syncd.engine.build import in_order
 from syncd.engine.commands import Commands, Done
+from syncd.engine.compact import Compactor
 from syncd.engine.gatekeeper import Gatekeeper
 from syncd.engine.inbox import Inbox
 from syncd.engine.intake import Intake
 from syncd.engine.push import Pusher
+from syncd.engine.quotabook import EVERY as EVERY
+from syncd.engine.quotabook import QuotaBook
 from syncd.engine.recover import recover
 from syncd.engine.retention import Pruner
+from syncd.engine.retries import Retries
 from syncd.engine.schemas import LOOK_EVERY, SchemaWatch
 from syncd.engine.supervise import Loop, supervise
 from syncd.engine.sweep import Sweeper
+from syncd.engine.unseen import Historian
 from syncd.engine.world import Stream, World
 
 LOOK_AGAIN = 1.0
 """Seconds between looks at the queues when no bell rang: other processes' intents have none."""
+SWEEP_DUE = 5.0
+"""Seconds between looks whether a sweep is due."""
 
 
 class Engine:
@@ -52,6 +60,9 @@ class Engine:
         self.running = False
         self.loops: list[Loop] = []
         self._settings = settings
+        self._quotas = QuotaBook(world.store, keepers)
+        ordered = [stream for kind in in_order(world.kinds) for stream in kind.streams]
+        self._places = {stream.id: place for place, stream in enumerate(ordered)}
         self._firsts = dict.fromkeys(world.streams, False)
 
     async def run(self) -> None:
@@ -59,6 +70,7 @@ class Engine:
         left = await recover(self.world)
         if left:
             logger.warning("{} write calls were open when the last run ended; they are looked into", left)
+        await self._quotas.load()
         self.loops = self._make_loops()
         tasks = [
             asyncio.create_task(supervise(loop, self.world.clock, self.stopping), name=loop.name)
@@ -91,6 +103,8 @@ class Engine:
         loops = [task for task in tasks if task.get_name() in {loop.name for loop in self.loops}]
         if loops:
             await asyncio.wait(loops, timeout=self.drain_seconds)
+        with suppress(SyncdError):
+            await self._quotas.save()
         for task in tasks:
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
@@ -100,10 +114,14 @@ class Engine:
     # -- the loops -----------------------------------------------------------------------------------
 
     def _make_loops(self) -> list[Loop]:
-        pruner = Pruner(self.world, self._settings.retention)
+        pruner, compactor = Pruner(self.world, self._settings.retention), Compactor(self.world)
+        retries = Retries(self.world)
         loops = [
             Loop("commands", Commands(self.world, self._reload).work, self._look_again),
             Loop("prune", pruner.work, pruner.wait),
+            Loop("quotas", self._quotas.save, lambda: self.world.clock.sleep(EVERY)),
+            Loop("compact", compactor.work, compactor.wait),
+            Loop("retries", retries.work, retries.wait),
         ]
         loops += self._schema_loops()
         for kind in in_order(self.world.kinds):
@@ -123,21 +141,26 @@ class Engine:
 
     def _stream_loops(self, stream: Stream) -> list[Loop]:
         world, keeper = self.world, self.keepers[stream.system]
-        label = f"{stream.system}.{stream.kind}"
+        label = stream.label
         system, linger = stream.system, self._settings.systems[stream.system].linger
         inbox = Inbox(world, stream, keeper, lingers=linger > 0)
         bell = self._bell(world.bells.inbox[stream.id], linger)
         loops = [Loop(f"inbox {label}", inbox.work, bell, system)]
-        if stream.reads:
-            read = self._read_step(stream, Intake(world, stream, keeper))
-            loops.append(Loop(f"read {label}", read, self._poll(stream), system))
+        intake = Intake(world, stream, keeper) if stream.reads else None
+        if intake is not None:
+            read = self._read_step(stream, intake)
+            bell = self._bell(world.bells.read[stream.id], linger, stream.settings.poll)
+            loops.append(Loop(f"read {label}", read, bell, system))
             sweep = Sweeper(world, stream, keeper).sweep
             step = self._sweep_step(stream, sweep)
             loops.append(Loop(f"sweep {label}", step, self._after_a_while(stream), system))
         if stream.writes:
-            push = self._push_step(stream, Pusher(world, stream, keeper))
+            push = self._push_step(stream, Pusher(world, stream, keeper, intake))
             bell = self._bell(world.bells.push[stream.id], linger)
             loops.append(Loop(f"push {label}", push, bell, system))
+        if stream.writes and stream.historian is not None:
+            historian = Historian(world, stream, keeper)
+            loops.append(Loop(f"history {label}", historian.work, historian.wait, system))
         return loops
 
     def _read_step(self, stream: Stream, intake: Intake) -> Callable[[], Awaitable[object]]:
@@ -154,25 +177,27 @@ class Engine:
 
     def _push_step(self, stream: Stream, pusher: Pusher) -> Callable[[], Awaitable[object]]:
         async def step() -> None:
-            # what was not read yet may be the very record that would be created
-            if self._firsts[stream.id] or not stream.reads:
+            # what was not read yet, in any object of the kind there, may be the record that would be created
+            if all(self._firsts[peer.id] or not peer.reads for peer in stream.peers):
                 await pusher.push()
 
         return step
 
     async def _targets_first(self, stream: Stream) -> None:
-        """Read what references point at before what points at it: fewer references wait."""
-        kind = self.world.kind_of(stream)
-        targets = (self.world.sibling(stream, target) for target in kind.refs.values())
-        others = self._awake(t for t in targets if t is not None and t.id != stream.id)
-        wanted = [t.id for t in others if t.reads]
+        """Read what references point at before what points at it: fewer references wait.
+
+        Of several objects of the kind the first is read first: who is in two of them is linked there.
+        """
+        targets = [*stream.peers, *(target for there in stream.targets.values() for target in there)]
+        sooner = [t for t in targets if self._places[t.id] < self._places[stream.id]]  # kinds may form a ring
+        wanted = [t.id for t in self._awake(sooner) if t.reads]
         while not self._firsts[stream.id] and not all(self._firsts[number] for number in wanted):
             if self.stopping.is_set() or self._in_trouble(wanted):
                 return
             await self.world.clock.sleep(0.02)
 
     def _in_trouble(self, streams: list[int]) -> bool:
-        names = {f"read {self.world.streams[n].system}.{self.world.streams[n].kind}" for n in streams}
+        names = {f"read {self.world.streams[n].label}" for n in streams}
         return any(loop.health.failures for loop in self.loops if loop.name in names)
 
     def _sweep_step(
@@ -199,11 +224,13 @@ class Engine:
 
     # -- waiting -------------------------------------------------------------------------------------
 
-    def _bell(self, bell: asyncio.Event, linger: float) -> Callable[[], Awaitable[object]]:
-        """Until it rings, and then for what may come as well: one call does for all of it."""
+    def _bell(
+        self, bell: asyncio.Event, linger: float, seconds: float | None = None
+    ) -> Callable[[], Awaitable[object]]:
+        """Until it rings, at most `seconds`, and then for what may come too: one call does for all of it."""
 
         async def wait() -> None:
-            await self._until(bell, LOOK_AGAIN)
+            await self._until(bell, LOOK_AGAIN if seconds is None else seconds)
             if linger and bell.is_set():
                 await self.world.clock.sleep(linger)
             bell.clear()
@@ -213,16 +240,6 @@ class Engine:
     def _doubt(self, doubt: asyncio.Event) -> Callable[[], Awaitable[object]]:
         """Only the look itself ends a doubt."""
         return lambda: self._until(doubt, LOOK_EVERY)
-
-    def _poll(self, stream: Stream) -> Callable[[], Awaitable[object]]:
-        async def wait() -> None:
-            await self._at_most(self.world.bells.read[stream.id], stream.settings.poll)
-
-        return wait
-
-    async def _at_most(self, bell: asyncio.Event, seconds: float) -> None:
-        await self._until(bell, seconds)
-        bell.clear()
 
     async def _until(self, bell: asyncio.Event, seconds: float) -> None:
         sleep = asyncio.ensure_future(self.world.clock.sleep(seconds))
@@ -235,7 +252,7 @@ class Engine:
             await asyncio.gather(sleep, ring, return_exceptions=True)
 
     def _after_a_while(self, stream: Stream) -> Callable[[], Awaitable[object]]:
-        return lambda: self.world.clock.sleep(min(5.0, stream.settings.sweep))
+        return self._bell(self.world.bells.sweep[stream.id], 0.0, min(SWEEP_DUE, stream.settings.sweep))
 
     async def _look_again(self) -> None:
         await self.world.clock.sleep(LOOK_AGAIN / 2)

@@ -34,7 +34,8 @@ class Sample:
 class PairPlan:
     """One kind in one system. `linked` are remote records that become copies by being read.
 
-    `changes` counts remote fields in updates. `reads` and `writes` are calls; `reads` were made for the
+    `along` are copies that the system deletes with others, such as an account's contacts. `changes` counts
+    remote fields in updates. `reads` and `writes` are calls; `reads` were made for the
     plan, and are made again when it is carried out. `why_not` says why nothing could be planned.
     """
 
@@ -46,6 +47,7 @@ class PairPlan:
     updates: int = 0
     deletes: int = 0
     archives: int = 0
+    along: int = 0
     changes: Mapping[str, int] = field(default_factory=dict)
     reads: int = 0
     writes: int = 0

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from aiolimiter import AsyncLimiter
-from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
+from purgatory import AsyncCircuitBreakerFactory, ContextChanged, Event
+from purgatory.domain.model import CLOSED, OPENED, HalfOpenedState, OpenedState
+from purgatory.service._async.circuitbreaker import AsyncCircuitBreaker
 
+from connectors.base import CanMeter, Capabilities, Connector, Meter
 from syncd.core.clock import Clock
-from syncd.core.errors import BatchRefused, CursorLost, NeedsOperator, RetryLater, SchemaMoved
+from syncd.core.errors import (
+    BatchRefused,
+    CursorLost,
+    Fenced,
+    LoginNeeded,
+    NeedsOperator,
+    RetryLater,
+    SchemaMoved,
+    StoreUnavailable,
+)
+from syncd.engine.pace import Pace
+from syncd.engine.quota import Budget, Words
 
 T = TypeVar("T")
 
@@ -20,18 +33,35 @@ OPEN_SECONDS = 15.0
 PROBE_SECONDS = 30.0
 """How often a system that needs a person is tried again, in case the person came."""
 
-NOT_FAILURES: list[Any] = [BatchRefused, CursorLost, NeedsOperator, SchemaMoved, asyncio.CancelledError]
+LONGEST_PAUSE = 3600.0
+"""Seconds after which a system is tried again, however much later it says to come back."""
+
+NOT_FAILURES: list[Any] = [
+    *(BatchRefused, CursorLost, NeedsOperator, SchemaMoved, Fenced, StoreUnavailable),
+    asyncio.CancelledError,
+]
 
 
 class Gatekeeper:
-    """Paces the calls to one system.
+    """Paces the calls to one system, by `calls_per_second`, by the vendor's `burst` (requests, seconds), and
+    by what `meter` says of the vendor's limits.
+
+    `words` say how much of the vendor's quota this process may use by itself; without them all of it.
 
     `call_seconds` is the time-out of one call; it must be shorter than the store's lease. While the schema is
     in `doubt`, and somebody looks at it (`watched`), no other call is made.
     """
 
     def __init__(
-        self, system: str, clock: Clock, *, calls_per_second: float | None = None, call_seconds: float = 20.0
+        self,
+        system: str,
+        clock: Clock,
+        *,
+        calls_per_second: float | None = None,
+        call_seconds: float = 20.0,
+        meter: Callable[[], Meter] | None = None,
+        words: Words | None = None,
+        burst: tuple[int, float] | None = None,
     ) -> None:
         self.system, self.clock, self.call_seconds = system, clock, call_seconds
         self.calls = 0
@@ -40,45 +70,158 @@ class Gatekeeper:
         self.doubt = asyncio.Event()
         self.watched = False
         self._not_before = 0.0
-        self._limiter = AsyncLimiter(max(1.0, calls_per_second), 1) if calls_per_second else None
-        self._breakers = AsyncCircuitBreakerFactory(FAILURES_TO_OPEN, OPEN_SECONDS, exclude=NOT_FAILURES)
+        self._pace = Pace(clock, calls_per_second, meter, burst)
+        self.budget = Budget(clock, words or Words(), meter)
+        self._breakers = AsyncCircuitBreakerFactory(FAILURES_TO_OPEN, math.inf, exclude=NOT_FAILURES)
+        self._breakers.add_listener(self._heard)
+        self._opened = 0.0
 
-    async def call(self, make: Callable[[], Awaitable[T]], *, looking: bool = False) -> T:
+    @classmethod
+    def of(
+        cls,
+        system: str,
+        clock: Clock,
+        connector: Connector | None,
+        *,
+        calls_per_second: float | None = None,
+        call_seconds: float = 20.0,
+        words: Words | None = None,
+    ) -> Gatekeeper:
+        """The door to what a connector reaches; of the owner's rate and the vendor's the slower counts."""
+        can = connector.capabilities if connector is not None else Capabilities()
+        rates = [rate for rate in (calls_per_second, can.calls_per_second) if rate is not None]
+        return cls(
+            system,
+            clock,
+            calls_per_second=min(rates) if rates else None,
+            call_seconds=call_seconds,
+            meter=connector.meter if isinstance(connector, CanMeter) else None,
+            words=words,
+            burst=can.burst,
+        )
+
+    async def call(
+        self,
+        make: Callable[[], Awaitable[T]],
+        *,
+        looking: bool = False,
+        sweep: bool = False,
+        suspect: bool = False,
+    ) -> T:
         """Make one call when it is its turn.
 
         A time-out is `RetryLater(uncertain=True)`: the remote may have done it. While the breaker is open
-        `RetryLater` says when to come back, and nothing is sent. `looking` is a look at the schema.
+        `RetryLater` says when to come back, and nothing is sent. `looking` is a look at the schema. A call of
+        a `sweep` waits as long as the quota is for others. Where a single record is `suspect`, a failure is
+        not held against the system: neither the breaker counts it, nor does anybody wait.
         """
         if self.doubt.is_set() and self.watched and not looking:
             raise SchemaMoved(f"the schema of {self.system} is looked at first")
-        await self._turn()
-        self.calls += 1
+        await self._afford(sweep=sweep)
         try:
-            async with await self._breakers.get_breaker(self.system):
+            await self._turn()
+            self.calls += 1
+            try:
+                return await (self._tried(make) if suspect else self._made(make))
+            finally:
+                self._pace.done()
+        finally:
+            self.budget.done()
+
+    async def ready(self) -> None:
+        """Wait until a pause is over: what is to be written down before a call is not written down for it."""
+        wait = self._not_before - self.clock.monotonic()
+        if wait > 0:
+            await self.clock.sleep(wait)
+
+    async def _tried(self, make: Callable[[], Awaitable[T]]) -> T:
+        """A call that may fail for a single record; a wait that the system asks for is kept all the same."""
+        if (await self._breaker()).context.state != CLOSED:
+            return await self._made(make)
+        try:
+            return await self._timed(make)
+        except LoginNeeded as error:
+            self.needs = str(error)
+            self._pause(PROBE_SECONDS)
+            raise
+        except SchemaMoved:
+            self.doubt.set()
+            raise
+        except RetryLater as error:
+            self._pause(error.after or 0.0)
+            raise
+
+    def _pause(self, seconds: float) -> None:
+        """Nobody calls for so long; a longer wait that was heard of before stands."""
+        until = self.clock.monotonic() + min(seconds, LONGEST_PAUSE)
+        self._not_before = max(self._not_before, until)
+
+    async def _made(self, make: Callable[[], Awaitable[T]]) -> T:
+        breaker = await self._breaker()
+        try:
+            async with breaker:
                 result = await self._timed(make)
         except OpenedState:
-            message = f"{self.system} failed {FAILURES_TO_OPEN} times in a row"
-            raise RetryLater(message, OPEN_SECONDS) from None
+            self.trouble = self.trouble or f"{self.system} failed"
+            raise RetryLater(f"{self.trouble} ({FAILURES_TO_OPEN} times in a row)", OPEN_SECONDS) from None
         except SchemaMoved:
             self.doubt.set()
             raise
         except RetryLater as error:
             self.trouble = str(error)
-            self._not_before = self.clock.monotonic() + (error.after or 0.0)
+            self._pause(error.after or 0.0)
             raise
         except NeedsOperator as error:
             self.needs = str(error)
-            self._not_before = self.clock.monotonic() + PROBE_SECONDS
+            self._pause(PROBE_SECONDS)
             raise
         self.trouble = self.needs = None
         return result
 
-    async def _turn(self) -> None:
-        wait = self._not_before - self.clock.monotonic()
+    async def _breaker(self) -> AsyncCircuitBreaker:
+        """The breaker, half open again after a while by our stopwatch: its own clock is the machine's, and
+        whoever sets that back by a day would keep it open for a day."""
+        breaker = await self._breakers.get_breaker(self.system)
+        over = self.clock.monotonic() > self._opened + OPEN_SECONDS
+        if breaker.context.state == OPENED and over:
+            breaker.context.set_state(HalfOpenedState())
+        return breaker
+
+    def _heard(self, _: str, what: str, event: Event) -> None:
+        if what == "state_changed" and isinstance(event, ContextChanged) and event.state == OPENED:
+            self._opened = self.clock.monotonic()
+
+    async def _afford(self, *, sweep: bool) -> None:
+        """Until our share of the quota has a call left. Raises `RetryLater`; a sweep goes on where it is."""
+        while True:
+            try:
+                wait = self.budget.wait(sweep=sweep)
+                break
+            except RetryLater as error:
+                if not sweep:
+                    self.trouble = f"{self.system}: {error}"
+                    raise RetryLater(self.trouble, error.after) from None
+                await self.clock.sleep(error.after or 1.0)
         if wait > 0:
-            await self.clock.sleep(wait)
-        if self._limiter is not None:
-            await self._limiter.acquire()
+            try:
+                await self.clock.sleep(wait)
+            except BaseException:
+                self.budget.done()
+                raise
+
+    async def _turn(self) -> None:
+        await self.ready()
+        try:
+            wait = self._pace.wait()
+        except RetryLater as error:
+            self.trouble = f"{self.system}: {error}"
+            raise RetryLater(self.trouble, error.after) from None
+        if wait > 0:
+            try:
+                await self.clock.sleep(wait)
+            except BaseException:
+                self._pace.done()
+                raise
 
     async def _timed(self, make: Callable[[], Awaitable[T]]) -> T:
         try:

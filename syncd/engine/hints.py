@@ -19,6 +19,8 @@ MOST_WAITING = 100_000
 """Ids that may wait to be read before no more hints are taken."""
 MOST_AT_ONCE = 1_000
 """Deliveries that may wait for one commit."""
+MOST_NAMED = 10_000
+"""Ids of one stream that a commit may ask for: beyond it the feed is read instead, which costs no more."""
 
 _KNOWN = """
 select remote_id, state, remote_version from links where remote_id = any($1::text[]) and stream = $2"""
@@ -110,7 +112,8 @@ async def _sort_out(
     """Hints of one stream: those that must be kept go to `wanted`."""
     if not stream.reads:
         return
-    if stream.fetcher is None:  # it cannot be asked for a record: read all that is new
+    named = {change.remote_id for change in changes}
+    if stream.fetcher is None or len(named) > MOST_NAMED:  # not by single records: read all that is new
         world.bells.read[stream.id].set()
         return
     hints: dict[str, Hint] = {}
@@ -120,14 +123,14 @@ async def _sort_out(
     fresh = {i: hint for i, hint in hints.items() if not world.will_read(stream.id, i)}
     for remote_id in hints.keys() - fresh.keys():
         world.hints.pop((stream.id, remote_id), None)  # it waits already, and is to be read for sure
-    async with world.store.read() as con:
-        wanted[stream.id] = await _news(con, world, stream.id, fresh)
+    if any(hint.can_be_known for hint in fresh.values()):
+        async with world.store.read() as con:
+            fresh = await _news(con, world, stream.id, fresh)
+    wanted[stream.id] = fresh
 
 
 async def _news(con: Conn, world: World, stream: int, hints: dict[str, Hint]) -> dict[str, Hint]:
     """Those that tell of something else than what their link knows."""
-    if not any(hint.can_be_known for hint in hints.values()):
-        return hints
     known = await known_already(con, world.streams[stream], hints)
     return {i: hint for i, hint in hints.items() if i not in known}
 
@@ -141,7 +144,7 @@ def _hint(world: World, stream: Stream, change: Change) -> Hint:
 async def known_already(con: Conn, stream: Stream, hints: Mapping[str, Hint]) -> Collection[str]:
     """The ids whose hint tells what their link knows: our own writes, coming back."""
     ids = [remote_id for remote_id, hint in hints.items() if hint.can_be_known]
-    rows = await con.fetch(_KNOWN, ids, stream.id)
+    rows = await con.fetch(_KNOWN, ids, stream.id) if ids else ()
     return {row["remote_id"] for row in rows if _is_known(hints[row["remote_id"]], row)}
 
 

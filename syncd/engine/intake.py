@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from math import inf
 from typing import TypeAlias
 
 from syncd.core.errors import CursorLost
@@ -11,6 +12,7 @@ from syncd.core.nouns import Cursor, Page
 from syncd.engine.apply import apply, incoming
 from syncd.engine.batch import Batch, Incoming
 from syncd.engine.gatekeeper import Gatekeeper
+from syncd.engine.past import Past
 from syncd.engine.world import Stream, World
 
 PER_TRANSACTION = 500
@@ -19,6 +21,11 @@ FULL = 50
 """A page of so many changes is likely to be followed by another, and may wait for it."""
 PATIENCE = 0.1
 """Seconds for which pages wait to be applied together."""
+
+LATELY = 0.5
+"""Seconds for which a read tells what is there: under load one does for many creates."""
+AT_MOST = 0.5
+"""Seconds for which a push waits for a read that is under way; its other writes wait with it."""
 
 Read: TypeAlias = tuple[Page, int]
 """A page with the sequence from before its request left."""
@@ -31,8 +38,11 @@ class Intake:
 
     def __init__(self, world: World, stream: Stream, keeper: Gatekeeper) -> None:
         self.world, self.stream, self.keeper = world, stream, keeper
-        self._marks: deque[tuple[float, int]] = deque()
+        self._lagging = Past(stream.can.read_lag)
+        self._all_told = Past(stream.can.read_lag + stream.can.late)
         self._shown = 0
+        self._began = -inf
+        self._reading = asyncio.Lock()
 
     async def cursor(self) -> Cursor | None:
         """Where the last committed page ended."""
@@ -46,9 +56,31 @@ class Intake:
         Raises what the connector raises; `CursorLost` after the cursor was dropped, so that the next read
         begins anew.
         """
+        async with self._reading:
+            return await self._read()
+
+    async def read_lately(self) -> bool:
+        """Have all read that was there a moment ago; nothing is asked where a read began just now and ended.
+
+        False where another read has been under way for long, such as one from the beginning: come again.
+        """
+        try:
+            async with asyncio.timeout(AT_MOST):
+                await self._reading.acquire()
+        except TimeoutError:
+            return False
+        try:
+            if self.world.clock.monotonic() - self._began >= LATELY:
+                await self._read()
+        finally:
+            self._reading.release()
+        return True
+
+    async def _read(self) -> int:
         since = await self.cursor()
         pages = self.stream.connector.read_changes(self.stream.object, since)
-        did, began = 0, self._evidence()
+        did, began = 0, self.world.clock.monotonic()
+        shown = self._all_told.note(began, self.world.store.seq())
         try:
             async for group in self._grouped(pages):
                 did += await self._take(group, since)
@@ -57,7 +89,7 @@ class Intake:
             async with self.world.store.write() as tx:
                 await tx.execute(_CURSOR, self.stream.id, None)
             raise
-        self._shown = began
+        self._shown, self._began = shown, began
         self.world.counters[self.stream.id].read_at = self.world.clock.now()
         return did
 
@@ -96,14 +128,7 @@ class Intake:
 
     def _evidence(self) -> int:
         """The sequence now, less the feed's declared lag: a lagging feed shows what was, not what is."""
-        now, seq = self.world.clock.monotonic(), self.world.store.seq()
-        if not self.stream.can.read_lag:
-            return seq
-        self._marks.append((now, seq))
-        while len(self._marks) > 1 and self._marks[1][0] <= now - self.stream.can.read_lag:
-            self._marks.popleft()
-        then, old = self._marks[0]
-        return old if then <= now - self.stream.can.read_lag else 0
+        return self._lagging.note(self.world.clock.monotonic(), self.world.store.seq())
 
     async def _take(self, group: Sequence[Read], since: Cursor | None) -> int:
         """Apply pages and move the cursor with them; quiet pages write nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +52,13 @@ class Judge:
             [c.record.record_id for c in copies.values() if _suspect(c)],
             [i for change in changes if (i := change.remote_id) not in copies or _suspect(copies[i])],
         )
-        return {c.remote_id: self._one(c.remote_id, copies.get(c.remote_id), known) for c in changes}
+        outside = {c.remote_id for c in changes if self.stream.scope(c.fields) is not True}
+        return {
+            c.remote_id: Verdict(left_out=True)
+            if c.remote_id in outside and c.remote_id not in copies
+            else self._one(c.remote_id, copies.get(c.remote_id), known)
+            for c in changes
+        }
 
     async def _copies(self, changes: Sequence[Change]) -> dict[str, Copy]:
         stream, world = self.stream, self.world
@@ -136,13 +142,13 @@ class Judge:
                 verdicts[link.remote_id] = Verdict([self._whole(What.GONE, why, link)], linked=True)
         return verdicts
 
-    async def silent(self, ids: Sequence[str]) -> dict[str, Verdict]:
-        """The verdicts on linked copies of which the remote says nothing at all."""
-        why = Reason.UNREPORTED, _SILENT
-        return {
-            link.remote_id: Verdict([self._whole(What.UNREPORTED, why, link)], linked=True)
-            for link, _ in await self._held(ids)
-        }
+    async def silent(self, ids: Mapping[str, str]) -> dict[str, Verdict]:
+        """The verdicts on linked copies of which the remote says nothing at all; ids and why, where known."""
+        found = {}
+        for link, _ in await self._held(list(ids)):
+            why = Reason.UNREPORTED, ids[link.remote_id] or _SILENT
+            found[link.remote_id] = Verdict([self._whole(What.UNREPORTED, why, link)], linked=True)
+        return found
 
     async def _held(self, ids: Sequence[str]) -> list[tuple[Link, Record]]:
         if not ids:

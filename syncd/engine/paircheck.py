@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-from connectors.base import CanFetch, CanScan
+from connectors.base import CanScan, Looked
 from syncd.core.errors import RetryLater
 from syncd.core.nouns import Change, Op, Page
+from syncd.engine.byid import ById
 from syncd.engine.gatekeeper import Gatekeeper
 from syncd.engine.judge import Judge, Verdict
 from syncd.engine.report import Difference, Pair, Reason, What
@@ -28,11 +29,13 @@ order by l.remote_id limit $3"""
 _MISSING = """
 select r.record_id from records r
 where r.kind = $1 and not r.deleted and r.record_id > $2
-and not exists (select from links l where l.record_id = r.record_id and l.stream = $3
-  and l.state <> 'duplicate')
+and not exists (select from links l where l.record_id = r.record_id
+  and l.stream = any($3::smallint[]) and l.state <> 'duplicate')
 order by r.record_id limit 500"""
 
 CHUNK = 500
+GONE = (Op.DELETE, Op.MERGE, Op.CONVERT)
+"""What says of a copy that it is there no more."""
 
 
 class PairCheck:
@@ -47,6 +50,7 @@ class PairCheck:
         self.world, self.stream, self.keeper, self.keep = world, stream, keeper, keep
         self.pair = Pair(stream.kind, stream.system, stream.object)
         self.judge = Judge(world, stream)
+        self._by_id = ById(world, stream, keeper)
 
     async def run(self, progress: Callable[[int], None]) -> Pair:
         """Scan, then look for what the scan did not show. Raises `RetryLater` when the scan ended early."""
@@ -85,42 +89,35 @@ class PairCheck:
         """Judge a page; what differs is read again by id, for it may have been on its way."""
         verdicts = await self.judge.judge(changes)
         doubtful = [change for change in changes if verdicts[change.remote_id].differences]
-        connector = self.stream.connector
-        if isinstance(connector, CanFetch):
+        if self.stream.fetcher is not None:
             size = self.stream.can.read_batch
             for start in range(0, len(doubtful), size):
-                await self._again(connector, doubtful[start : start + size], verdicts)
+                await self._again(doubtful[start : start + size], verdicts)
         for verdict in verdicts.values():
             self._count(verdict)
 
-    async def _again(
-        self, connector: CanFetch, doubtful: Sequence[Change], verdicts: dict[str, Verdict]
-    ) -> None:
-        ids = [change.remote_id for change in doubtful]
-        changes = await self.keeper.call(lambda: connector.fetch(self.stream.object, ids))
+    async def _again(self, doubtful: Sequence[Change], verdicts: dict[str, Verdict]) -> None:
+        """What cannot be read by its id keeps the verdict on what the list showed."""
+        changes = (await self._by_id.look_all([change.remote_id for change in doubtful])).changes
         verdicts.update(await self.judge.judge([change for change in changes if change.op is Op.UPSERT]))
-        gone = [change.remote_id for change in changes if change.op is Op.DELETE]
+        gone = [change.remote_id for change in changes if change.op in GONE]
         verdicts.update(await self.judge.gone(gone))
 
     async def _unseen(self, con: Conn) -> None:
         """Linked copies that the scan did not show: read by id before they count as gone."""
-        connector = self.stream.connector
         above: str | None = None
         while rows := await con.fetch(_UNSEEN, self.stream.id, above, self.stream.can.read_batch):
             ids: list[str] = [row["remote_id"] for row in rows]
             above = ids[-1]
-            changes: Sequence[Change] = ()
-            if isinstance(connector, CanFetch):
-                changes = await self._fetch(connector, ids)
-            there = [change for change in changes if change.op is Op.UPSERT]
+            looked = Looked(()) if self.stream.fetcher is None else await self._by_id.look_all(ids)
+            changes = {change.remote_id: change for change in looked.changes}
+            there = [change for change in changes.values() if change.op is Op.UPSERT]
             verdicts = await self.judge.judge(there)
-            verdicts |= await self.judge.gone([c.remote_id for c in changes if c.op is Op.DELETE])
-            verdicts |= await self.judge.silent([i for i in ids if i not in {c.remote_id for c in changes}])
+            verdicts |= await self.judge.gone([i for i, c in changes.items() if c.op in GONE])
+            unsaid = {i: looked.failed.get(i, "") for i in ids if i not in changes}
+            verdicts |= await self.judge.silent(unsaid)
             for verdict in verdicts.values():
                 self._count(verdict)
-
-    async def _fetch(self, connector: CanFetch, ids: Sequence[str]) -> Sequence[Change]:
-        return await self.keeper.call(lambda: connector.fetch(self.stream.object, ids))
 
     async def _missing(self) -> None:
         """Records that should have a copy here and have none."""
@@ -136,7 +133,7 @@ class PairCheck:
 
     async def _without_copy(self, above: int) -> list[Any]:
         async with self.world.store.plain() as con:
-            rows: list[Any] = await con.fetch(_MISSING, self.stream.kind, above, self.stream.id)
+            rows: list[Any] = await con.fetch(_MISSING, self.stream.kind, above, self.stream.peer_ids)
         return rows
 
     def _count(self, verdict: Verdict) -> None:

@@ -27,7 +27,9 @@ from syncd.store.store import Store
 ROUNDS = 200
 ASLEEP = "it cannot be used now; `syncd check` says why"
 
-_OLD_LAYOUT = "select exists (select from links where stream = $1 and state = 'live' and layout <> $2)"
+_OLD_LAYOUT = """
+select exists (select from links where stream = $1 and state = 'live' and layout <> $2)
+or exists (select from streams where stream = $1 and swept_at < '1971-01-01')"""
 _LINKS = "select stream, count(*) as n from links group by 1"
 _RECORDS = "select kind, count(*) as n from records where record_id > $1 group by 1"
 _CLASHES = """
@@ -167,6 +169,7 @@ class Planner:
         pair = PairPlan(stream.kind, stream.system, stream.object)
         pair.count(notes.pushes)
         pair.linked = max(0, grown - pair.creates)
+        pair.along = self.world.counters[stream.id].along
         pair.changes = dict(notes.fields.most_common())
         pair.reads, pair.writes = notes.reads, notes.writes
         pair.samples = [Sample.of(push, began) for kept in notes.samples.values() for push in kept]

@@ -92,7 +92,7 @@ class Known:
             code = self.parked.get(record.record_id, ("refused", "see `syncd parked`"))
             return Reason.PARKED, _parked(code)
         if gap.unlinked:
-            return Reason.BLOCKED, "the record that it points at has no copy there yet"
+            return Reason.BLOCKED, "the record that it points at has no copy there now"
         if any(name in owed.fields for name in gap.entry.remote):
             return self.record_why(record, "a write")
         for name, why in owed.unsayable:

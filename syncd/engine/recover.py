@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import orjson
 
+from conflict.deletes import unheard
 from conflict.settle import uncertain
 from syncd.core.nouns import PushOp
 from syncd.engine.batch import Hold
 from syncd.engine.save import hold, park_notes
 from syncd.engine.settle import chosen, create_unknown, findable, idempotent
-from syncd.engine.world import Doubt, Stream, World
+from syncd.engine.world import Doubt, Stream, Waiting, World
 from syncd.store import queues
 from syncd.store.rows import load_links, update_links
 from syncd.store.sends import Send, SentItem, end_send, open_sends
@@ -42,12 +43,12 @@ def _runs(world: World, send: Send) -> bool:
 
 async def _remember_waiting(world: World) -> None:
     async with world.store.read() as con:
-        for row in await con.fetch("select stream, remote_id, reason, change from inbox order by seq"):
+        for row in await con.fetch("select seq, stream, remote_id, change from inbox order by seq"):
             place = (row["stream"], row["remote_id"])
             if row["change"] is None:
-                world.refetch.add(place)
+                world.refetch[place] = row["seq"]
             else:
-                world.queued[place] = orjson.loads(row["change"])["fields"]
+                world.queued[place] = Waiting(row["seq"], orjson.loads(row["change"])["fields"])
         parked = await con.fetch("select distinct stream from parked")
     world.parked = {row["stream"] for row in parked}
 
@@ -57,9 +58,13 @@ async def _reopen(tx: Tx, world: World, stream: Stream, send: Send) -> bool:
     links = await load_links(tx, stream.names, [item.record_id for item in send.items])
     if send.op is not PushOp.CREATE:
         known = [item for item in send.items if item.record_id in links]
-        if send.op is PushOp.UPDATE:
-            doubtful = [uncertain(links[i.record_id], i.fields, i.versions) for i in known]
-            await update_links(tx, stream.names, doubtful)
+        doubtful = [
+            uncertain(links[i.record_id], i.fields, i.versions)
+            if send.op is PushOp.UPDATE
+            else unheard(links[i.record_id])
+            for i in known
+        ]
+        await update_links(tx, stream.names, doubtful)
         holds = [Hold(links[i.record_id].remote_id, "repush", None) for i in known]
         await hold(tx, world, stream.id, 0, holds)
         return False
@@ -73,7 +78,8 @@ async def _reopen_creates(tx: Tx, world: World, stream: Stream, send: Send, item
         return False  # the outbox rows are still there, and the same create gives the same record
     if findable(stream):
         at = world.clock.monotonic() + stream.can.find_lag
-        world.doubts.update({(stream.id, i.record_id): Doubt(send.batch, at) for i in items})
+        for item in items:
+            world.doubts[stream.id, item.record_id] = Doubt(send.batch, at, item.fields, item.versions)
         return True
     await queues.drop_outbox(tx, [seq for item in items for seq in item.outbox])
     await park_notes(tx, world, stream.id, [create_unknown(stream, i.record_id) for i in items])

@@ -18,6 +18,8 @@ REST = 0.1
 """Seconds between two steps of a round: the writer is for changes first."""
 MARKS = 16
 """How finely a tombstone's age is known: it may stay longer by this part of it."""
+LOOKED = timedelta(days=1)
+"""For how long it is tried to look at the history of what was written."""
 LEAST_USE = 86_400.0
 """What brakes counted is kept for a day at least: a window that is made longer finds its past."""
 
@@ -53,6 +55,7 @@ class Pruner:
         parts: list[Part] = [
             Aged(store, "pages", now - timedelta(seconds=kept.journal), "journal"),
             Aged(store, "commands", now - timedelta(seconds=kept.commands)),
+            Aged(store, "looks", now - LOOKED),
             BrakeUse(store, now - timedelta(seconds=window)),
         ]
         before = None if kept.history is None else now - timedelta(seconds=kept.history)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -12,10 +13,12 @@ from conflict.suspects import joined
 from syncd.core.nouns import Change, LinkState
 from syncd.core.state import Link, Record
 from syncd.engine.batch import Batch, Hold, Incoming, Note
+from syncd.engine.freed import freed
 from syncd.engine.wire import change_bytes
-from syncd.engine.world import Kind, World
+from syncd.engine.world import Kind, Waiting, World
 from syncd.store import queues
-from syncd.store.rows import insert_links, insert_records, update_links, update_records
+from syncd.store.joins import no_duplicates
+from syncd.store.rows import forget_deletes, insert_links, insert_records, update_links, update_records
 from syncd.store.store import Tx
 
 _VERSIONS = ("record_id", "version", "system", "event", "config", "changes")
@@ -25,7 +28,7 @@ async def save(tx: Tx, world: World, batch: Batch) -> None:
     """Write everything that a batch decided."""
     moved = {known.record_id for known in batch.known.values() if known.link is not None}
     changed = {record for record, _ in batch.changes} | batch.new_records
-    behind = {record for _, record in batch.behind}
+    behind = {record for stream, record in batch.behind if stream not in world.asleep}
     world.touch(tx, moved | changed, [batch.records[record] for record in changed & behind])
     await _save_records(tx, world, batch)
     links = [known.link for known in batch.known.values() if known.link is not None]
@@ -41,14 +44,28 @@ async def save(tx: Tx, world: World, batch: Batch) -> None:
         await queues.unpark_said(tx, [(n, name) for (n, _), new in batch.changes.items() for name in new])
     if batch.readable and batch.stream.id in world.parked:
         await queues.unpark_reads(tx, batch.stream.id, batch.readable)
+    if batch.shown:
+        await queues.unpark(tx, batch.stream.id, batch.shown)
+    if batch.single and batch.stream.id in world.parked:
+        await no_duplicates(tx, batch.stream.id, batch.single)
     born = [x for x in links if x.remote_id in batch.new_links]
     await _unpark_joined(tx, world, batch, born)
     await park_notes(tx, world, batch.stream.id, batch.notes)
-    await _save_waits(tx, world, batch)
+    await _save_waits(tx, batch)
     await hold(tx, world, batch.stream.id, batch.event, batch.holds)
-    batch.behind |= await linked(tx, world, batch.stream.id, [(x.remote_id, x.record_id) for x in born])
+    there = batch.new_links | batch.returned
+    batch.behind |= await linked(
+        tx, world, batch.stream.id, [(x.remote_id, x.record_id) for x in links if x.remote_id in there]
+    )
+    await freed(tx, world, batch.stream.id, _removed(batch, links))
     await queues.add_outbox(tx, world.store, sorted(batch.behind))
     tx.after_commit(lambda: world.bells.ring_push(sorted({stream for stream, _ in batch.behind})))
+
+
+def _removed(batch: Batch, links: Sequence[Link]) -> list[str]:
+    """The ids of those that were deleted by us, as is seen only now: the delete's answer was lost."""
+    gone = [x for x in links if x.remote_id in batch.moved_links and x.state is LinkState.GONE]
+    return [x.remote_id for x in gone if x.record_id in batch.read and batch.read[x.record_id].deleted]
 
 
 async def _unpark_joined(tx: Tx, world: World, batch: Batch, born: Sequence[Link]) -> None:
@@ -110,10 +127,12 @@ async def _save_keys(tx: Tx, kind: Kind, batch: Batch) -> None:
 async def _save_revived(tx: Tx, world: World, batch: Batch) -> None:
     """A restored record may be made anew where we had deleted it; an unlinked one is synced nowhere."""
     if batch.revived:
-        sql = "delete from links where record_id = any($1::bigint[]) and gone_by = 'us' returning record_id"
-        records = {row["record_id"] for row in await tx.fetch(sql, list(batch.revived))}
+        records = await forget_deletes(tx, batch.revived)
         streams = [s for s in world.kind_of(batch.stream).streams if s.writes and s.id != batch.stream.id]
         batch.behind |= {(stream.id, record) for stream in streams for record in records}
+    if batch.anew:
+        await forget_deletes(tx, batch.anew, batch.stream.id)
+        batch.behind |= {(batch.stream.id, record) for record in batch.anew}
     if batch.detached:
         sql = """update links set state = 'detached'
         where record_id = any($1::bigint[]) and state = 'live'"""
@@ -132,11 +151,10 @@ async def park_notes(tx: Tx, world: World, stream: int, notes: Sequence[Note]) -
         world.parked.add(stream)
 
 
-async def _save_waits(tx: Tx, world: World, batch: Batch) -> None:
+async def _save_waits(tx: Tx, batch: Batch) -> None:
     rows = set()
     for kind, target, remote_id in batch.waits:
-        stream = world.sibling(batch.stream, kind)
-        if stream is not None:
+        for stream in batch.stream.targets.get(kind, ()):
             rows.add((target, stream.id, remote_id, batch.stream.id))
     await queues.add_waits_in(tx, rows)
 
@@ -148,42 +166,48 @@ async def hold(tx: Tx, world: World, stream: int, event: int, holds: Sequence[Ho
     is to be done after the read depends on it.
     """
     rows: list[tuple[Any, ...]] = []
-    fetched: dict[tuple[str, str], Mapping[str, Any]] = {}
-    newest: dict[tuple[int, str], Any] = {}
+    fetched: dict[tuple[str, str], Hold] = {}
+    newest: dict[tuple[int, str], Waiting] = {}
     queued = ChainMap(newest, world.queued)
     for item in holds:
         if item.reason == "exists":  # each of them names a record of its own
             rows.append(_row(world, stream, item, None, item.suspects))
         elif item.change is None:
             place = (item.remote_id, item.reason)
-            fetched[place] = joined(fetched.get(place, {}), item.suspects)
+            before = fetched.get(place, item)
+            fetched[place] = replace(item, suspects=joined(before.suspects, item.suspects))
         elif not _same_as_queued(queued, stream, item.change):
             rows.append(_row(world, stream, item, change_bytes(item.change), item.suspects))
-            newest[stream, item.remote_id] = item.change.fields
-    for (remote_id, reason), suspects in fetched.items():
+            newest[stream, item.remote_id] = Waiting(rows[-1][0], item.change.fields)
+    for (remote_id, reason), item in fetched.items():
         world.hints.pop((stream, remote_id), None)
-        if reason != "fetch" or suspects or not world.will_read(stream, remote_id):
-            rows.append(_row(world, stream, Hold(remote_id, reason, None), None, suspects))
+        if reason != "fetch" or item.suspects or not world.will_read(stream, remote_id):
+            rows.append(_row(world, stream, item, None, item.suspects))
     await queues.add_inbox(tx, rows)
     world.counters[stream].held += len(rows)
     if rows:
-        again = [item.remote_id for item in holds if item.change is None]
+        again = [(remote_id, row) for row, _, remote_id, _, _, _, change, _ in rows if change is None]
         tx.after_commit(lambda: _held(world, stream, newest, again))
 
 
 def _row(world: World, stream: int, item: Hold, change: bytes | None, suspects: Any) -> tuple[Any, ...]:
     evidence = item.change.evidence if item.change is not None else 0
     noted = orjson.dumps(suspects) if suspects else None
-    return (world.store.seq(), stream, item.remote_id, item.reason, evidence, None, change, noted)
+    return (world.store.seq(), stream, item.remote_id, item.reason, evidence, item.until, change, noted)
 
 
-def _same_as_queued(newest: Mapping[tuple[int, str], Any], stream: int, change: Change) -> bool:
+def _same_as_queued(newest: Mapping[tuple[int, str], Waiting], stream: int, change: Change) -> bool:
     """Polls overlap: a change equal to the newest that waits for its id is the same change."""
     waiting = newest.get((stream, change.remote_id))
-    return waiting is not None and waiting == change.fields
+    return waiting is not None and waiting.fields == change.fields and change.survivor_id is None
 
 
-def _held(world: World, stream: int, newest: Mapping[tuple[int, str], Any], fetched: Sequence[str]) -> None:
+def _held(
+    world: World,
+    stream: int,
+    newest: Mapping[tuple[int, str], Waiting],
+    fetched: Sequence[tuple[str, int]],
+) -> None:
     """Only what was committed is known to wait: after a rollback the same page comes again."""
     world.queued.update(newest)
     world.asked(stream, fetched)

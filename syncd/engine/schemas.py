@@ -12,9 +12,10 @@ from syncd.engine.batch import Note
 from syncd.engine.drift import Known, judge, taken_up
 from syncd.engine.gatekeeper import Gatekeeper
 from syncd.engine.save import park_notes
+from syncd.engine.settle import CREATE_UNKNOWN
 from syncd.engine.world import Stream, World
 from syncd.store import queues
-from syncd.store.store import Conn, Tx
+from syncd.store.store import AHEAD, Conn, Tx
 
 LOOK_EVERY = 300.0
 """Seconds between looks at a schema that nobody doubts."""
@@ -26,8 +27,18 @@ update links set extras = jsonb_set(extras::jsonb, '{refused}', '{}')::json
 where stream = $1 and extras is not null and (extras->'refused')::text <> '{}'"""
 _OWED = """
 select l.record_id from links l join records r using (record_id)
-where l.stream = $1 and l.state = 'live' and (l.agreed->>0)::bigint < r.version and l.record_id > $2
+where l.stream = $1 and l.state = 'live' and l.record_id > $2
+and ((l.agreed->>0)::bigint < r.version or l.agreed->1 is not null)
 order by l.record_id limit 5000"""
+
+
+async def remembered(con: Conn, system: str) -> dict[tuple[str, str], Known]:
+    """What is remembered of a system's objects, by (kind, object)."""
+    sql = """select s.kind, s.object, m.value from streams s join meta m on m.key = 'schema:' || s.stream
+    where s.system = $1"""
+    rows = await con.fetch(sql, system)
+    loaded = {(row["kind"], row["object"]): Known.load(row["value"]) for row in rows}
+    return {place: known for place, known in loaded.items() if known is not None}
 
 
 async def load_quarantine(con: Conn | Tx, stream: Stream) -> None:
@@ -48,9 +59,15 @@ async def accept_schema(tx: Tx, stream: Stream) -> None:
 
 
 async def take_back(world: World, stream: Stream) -> int:
-    """After a sweep: write again to the fields that had come back, beginning with what they missed."""
-    if not stream.back:
+    """After a sweep: write again to the fields that had come back, beginning with what they missed.
+
+    They are written to before it is said what they are owed, else a push would find that nothing is due and
+    cross it off. What is remembered of them ends last, so that a crash meanwhile begins anew.
+    """
+    back = stream.back
+    if not back:
         return 0
+    stream.quarantine(stream.away, (), stream.uncreatable)
     above, owed = 0, 0
     while True:
         async with world.store.read() as con:
@@ -61,14 +78,15 @@ async def take_back(world: World, stream: Stream) -> int:
         owed += len(rows)
         async with world.store.write(numbers=len(rows) + 10) as tx:
             await queues.add_outbox(tx, world.store, [(stream.id, record) for record in rows])
-    async with world.store.write(numbers=10) as tx:
+    async with world.store.write() as tx:
         known = await _known(tx, stream)
         if known is not None:
-            known.back = []
+            known.back = [name for name in known.back if name not in back]
             await tx.execute(_FORGET_REFUSALS, stream.id)
-            await queues.unpark_code(tx, stream.id, UNKNOWN_FIELD, stream.back)
+            refused = await queues.unpark_code(tx, stream.id, UNKNOWN_FIELD, back)
+            await queues.add_outbox(tx, world.store, [(stream.id, record) for record in refused])
             await tx.execute(_PUT, _key(stream), known.dump())
-        tx.after_commit(lambda: stream.quarantine(stream.away, (), stream.uncreatable))
+        tx.after_commit(lambda: stream.quarantine(stream.away, stream.back - back, stream.uncreatable))
         tx.after_commit(lambda: world.bells.ring_push([stream.id]))
     return owed
 
@@ -111,6 +129,7 @@ class SchemaWatch:
             return False  # its reads say so themselves
         async with self.world.store.read() as con:
             stored = await _known(con, stream)
+            listed = await con.fetchval("select count(*) from parked where stream = $1", stream.id)
         known = stored
         if known is None or known.map != stream.map.hash:
             known = taken_up(stream, described)
@@ -120,7 +139,7 @@ class SchemaWatch:
         found = judge(stream, known, described)
         if found == stored:
             return False
-        async with self.world.store.write(numbers=100) as tx:
+        async with self.world.store.write(numbers=AHEAD + listed) as tx:
             await self._write_down(tx, stream, stored, found)
         return True
 
@@ -134,8 +153,12 @@ class SchemaWatch:
         await park_notes(
             tx, self.world, stream.id, [_finding(stream, name, why) for name, why in new.items()]
         )
+        if "" in over:  # what was refused before anybody had looked is refused no more
+            refused = await queues.unpark_creates(tx, stream.id, CREATE_UNKNOWN)
+            await queues.add_outbox(tx, self.world.store, [(stream.id, record) for record in refused])
         if set(now.back) - set(before.back if before is not None else ()):
             await tx.execute("update streams set swept_at = 'epoch' where stream = $1", stream.id)
+            tx.after_commit(lambda: self.world.bells.ring_sweep([stream.id]))
         tx.after_commit(lambda: stream.quarantine(now.away, now.back, now.uncreatable))
         tx.after_commit(lambda: self.world.bells.ring_push([stream.id]))
         tx.after_commit(lambda: self._say(stream, new, over))

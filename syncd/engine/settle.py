@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import orjson
+
+from conflict.deletes import RECORD, Policy, unheard
 from conflict.settle import accepted, created, refused, uncertain
+from conflict.suspects import joined, suspects
 from syncd.core.nouns import (
     UNKNOWN_FIELD,
     Accepted,
@@ -24,11 +29,23 @@ from syncd.core.nouns import (
 )
 from syncd.core.state import Link, Record
 from syncd.engine.apply import apply, incoming
-from syncd.engine.batch import Hold, Note
+from syncd.engine.batch import AUTOMATION, Hold, Note
+from syncd.engine.freed import bury, freed
+from syncd.engine.pointed import look_at_targets, refused_reference
 from syncd.engine.save import hold, linked, park_notes
-from syncd.engine.world import Doubt, Stream, World
+from syncd.engine.unseen import look_for
+from syncd.engine.wire import change_from
+from syncd.engine.world import Doubt, Pointed, Stream, World
 from syncd.store import queues
-from syncd.store.rows import insert_links, load_records, update_links, update_records
+from syncd.store.looks import Row, add_looks
+from syncd.store.rows import (
+    forget_deletes,
+    insert_links,
+    load_records,
+    unlinked,
+    update_links,
+    update_records,
+)
 from syncd.store.sends import Send, close_send
 from syncd.store.store import Tx
 
@@ -36,12 +53,20 @@ if TYPE_CHECKING:
     from syncd.engine.owed import Todo
 
 TRIES_BEFORE_PARKING = 5
+FIRST_WAIT = 5.0
+"""Seconds until what was not answered twice is looked at again; twice as many after each time more."""
+HIDDEN = "hidden_field"
+"""The code under which a field is listed that is not written, for the remote does not tell what it holds."""
+KEEPS_FAILING = "keeps_failing"
+"""The code under which a record is listed whose write fails for no reason that is told."""
+CREATE_UNKNOWN = "create_unknown"
+"""The code under which a create is listed of which nobody can know whether it happened."""
 _REMOVES = (PushOp.DELETE, PushOp.ARCHIVE)
 
 
 @dataclass(slots=True)
 class Settlement:
-    """What the results of one call come to."""
+    """What the results of one call come to. `told_apart`: a failure is its own record's, not the call's."""
 
     evidence: int
     done: list[int] = field(default_factory=list)
@@ -55,7 +80,11 @@ class Settlement:
     through: list[Todo] = field(default_factory=list)
     accepted: int = 0
     retrying: set[tuple[int, int]] = field(default_factory=set)
+    doubted: dict[tuple[int, int], Pointed] = field(default_factory=dict)
     sent: list[tuple[Link, Fields, int | None]] = field(default_factory=list)
+    looks: list[Row] = field(default_factory=list)
+    wanted: list[int] = field(default_factory=list)
+    told_apart: bool = True
 
 
 async def settle(
@@ -68,10 +97,11 @@ async def settle(
     by_id: dict[int, PushResult] = {}
     for result in results:
         by_id.setdefault(result.push_id, result)
-    async with world.store.write(numbers=12 * len(batch) + 100) as tx:
+    async with world.store.write(numbers=13 * len(batch) + 100) as tx:
         out = Settlement(world.store.seq())
-        contested = [t.record.record_id for t in batch if t.record.contests]
-        fresh = await load_records(tx, contested)
+        moving = [t.record.record_id for t in batch if t.record.contests or t.op in _REMOVES]
+        fresh = await load_records(tx, moving)
+        out.told_apart = len(batch) == 1 or not all(isinstance(result, Uncertain) for result in results)
         for todo in batch:
             push_id = todo.push.push_id if todo.push else 0
             result = by_id.get(push_id, Uncertain(push_id, "the answer left this record out"))
@@ -93,8 +123,12 @@ async def settle(
 def _one(world: World, stream: Stream, send: Send, out: Settlement, todo: Todo, result: PushResult) -> None:
     match result:
         case Accepted():
-            _accepted(stream, out, todo, result)
+            _accepted(world, stream, out, todo, result)
             world.tries.pop((stream.id, todo.record.record_id), None)
+            world.pointed.pop((stream.id, todo.record.record_id), None)
+            world.stales.pop((stream.id, todo.record.record_id), None)
+        case Stale() if _stale_for_ever(world, stream, todo):
+            _keeps_stale(world, stream, out, todo)
         case Stale() | Missing():  # its outbox rows stay, and wait for the look
             out.holds += [Hold(todo.link.remote_id, "repush", None)] if todo.link else []
         case Exists():
@@ -102,8 +136,10 @@ def _one(world: World, stream: Stream, send: Send, out: Settlement, todo: Todo, 
             out.holds.append(Hold(result.remote_id, "exists", None, {"record": todo.record.record_id}))
         case Rejected() if _to_be_looked_at(world, stream, result):
             world.bells.ring_schema(stream.system)  # its outbox rows wait for the look
+        case Rejected() if (pointed := refused_reference(world, stream, todo, result)) is not None:
+            out.doubted[stream.id, todo.record.record_id] = pointed  # its outbox rows wait for the look
         case Rejected():
-            _rejected(stream, out, todo, result)
+            _rejected(world, stream, out, todo, result)
         case Deferred():
             _later(world, stream, out, todo)
         case Uncertain():
@@ -117,7 +153,7 @@ def _to_be_looked_at(world: World, stream: Stream, result: Rejected) -> bool:
     return result.field in stream.mapped and result.field not in stream.sound
 
 
-def _accepted(stream: Stream, out: Settlement, todo: Todo, answer: Accepted) -> None:
+def _accepted(world: World, stream: Stream, out: Settlement, todo: Todo, answer: Accepted) -> None:
     out.done += todo.outbox
     out.accepted += 1
     out.through.append(todo)
@@ -125,6 +161,8 @@ def _accepted(stream: Stream, out: Settlement, todo: Todo, answer: Accepted) -> 
         if todo.link is not None:
             gone = replace(todo.link, state=LinkState.GONE, gone_by="us", evidence=out.evidence)
             out.links.append(gone)
+            if not todo.record.deleted and not todo.record.frozen(RECORD):
+                out.wanted.append(todo.record.record_id)  # it came back while this was under way
         return
     due = todo.due
     compared = todo.push is not None and todo.push.expected_version is not None and stream.can.compare_and_set
@@ -141,23 +179,34 @@ def _accepted(stream: Stream, out: Settlement, todo: Todo, answer: Accepted) -> 
             answer,
             stream.map,
             out.evidence,
-            compared=compared,
+            compared=compared and todo.version is None,
+            fought=world.flaps.fought(todo.record, stream.system),
         )
+        if todo.version is not None:
+            done.link = replace(done.link, remote_version=None)
         out.links.append(done.link)
         out.sent.append((todo.link, due.fields, out.evidence))
+        out.looks += [] if compared else look_for(stream, todo, done.link.shadow, answer.remote_version)
     if done.record is not todo.record and done.record.contests != todo.record.contests:
         out.records.append((todo.record.version, done.record))
     read = {name: value for name, value in done.read.items() if name in stream.mapped}
     if read:
         change = Change(
-            stream.system, stream.object, answer.remote_id, fields=read, partial=True, evidence=out.evidence
+            stream.system,
+            stream.object,
+            answer.remote_id,
+            fields=read,
+            partial=True,
+            evidence=out.evidence,
+            actor=None if due.fields.keys().isdisjoint(read) else AUTOMATION,
         )
         out.reads.append(change)
 
 
-def _rejected(stream: Stream, out: Settlement, todo: Todo, result: Rejected) -> None:
+def _rejected(world: World, stream: Stream, out: Settlement, todo: Todo, result: Rejected) -> None:
     """Park what is refused: one field where the remote names it, else the whole write."""
     out.done += todo.outbox
+    world.pointed.pop((stream.id, todo.record.record_id), None)
     named = result.field is not None and result.field in todo.due.fields
     if todo.link is not None:
         names = [result.field] if named and result.field else list(todo.due.fields)
@@ -180,19 +229,65 @@ def _later(world: World, stream: Stream, out: Settlement, todo: Todo) -> None:
     world.tries[place] = world.tries.get(place, 0) + 1
     if world.tries[place] >= TRIES_BEFORE_PARKING:
         world.tries.pop(place)
-        out.done += todo.outbox
-        message = f"{stream.system} put it off {TRIES_BEFORE_PARKING} times; `syncd parked retry` tries again"
-        out.notes.append(Note("keeps_failing", message, None, todo.record.record_id, None, "out"))
+        _give_up(out, todo, f"{stream.system} put it off {TRIES_BEFORE_PARKING} times")
     elif place in world.retrying:
         out.retrying.add(place)
+
+
+def _give_up(out: Settlement, todo: Todo, why: str) -> None:
+    out.done += todo.outbox
+    message = f"{why}; it is tried again after an hour, or by `syncd parked retry`"
+    out.notes.append(Note(KEEPS_FAILING, message, None, todo.record.record_id, None, "out"))
+
+
+def _look(world: World, stream: Stream, out: Settlement, todo: Todo, remote_id: str) -> Hold:
+    """What nobody answered is read, and then sent again: later each time, and after some tries no more.
+
+    A whole call without an answer counts for none of its records: smaller ones tell whose fault it is.
+    """
+    if not out.told_apart:
+        return Hold(remote_id, "repush", None)
+    place = (stream.id, todo.record.record_id)
+    tries = world.tries[place] = world.tries.get(place, 0) + 1
+    if tries >= TRIES_BEFORE_PARKING:
+        world.tries.pop(place)
+        _give_up(out, todo, f"{stream.system} failed {tries} times when it was written, and gives no reason")
+        return Hold(remote_id, "fetch", None)
+    wait = FIRST_WAIT * 2 ** (tries - 2) if tries > 1 else 0.0
+    until = world.clock.now() + timedelta(seconds=wait) if wait else None
+    return Hold(remote_id, "repush", None, until=until)
+
+
+def _stale_for_ever(world: World, stream: Stream, todo: Todo) -> bool:
+    """Whether the remote calls a version stale, again and again, that each look shows to be its newest."""
+    version = todo.push.expected_version if todo.push else None
+    if version is None:
+        return False
+    place = (stream.id, todo.record.record_id)
+    said, times = world.stales.get(place, (version, 0))
+    world.stales[place] = (version, times + 1 if said == version else 1)
+    return world.stales[place][1] >= TRIES_BEFORE_PARKING
+
+
+def _keeps_stale(world: World, stream: Stream, out: Settlement, todo: Todo) -> None:
+    del world.stales[stream.id, todo.record.record_id]
+    out.done += todo.outbox
+    message = (
+        f"{stream.system} says {TRIES_BEFORE_PARKING} times that the record moved, and each look shows the "
+        "same version: it may want its version in another form; `syncd parked retry` tries again"
+    )
+    where = todo.link.remote_id if todo.link else None
+    out.notes.append(Note("keeps_stale", message, where, todo.record.record_id, None, "out"))
 
 
 def _uncertain(world: World, stream: Stream, out: Settlement, todo: Todo, send: Send) -> None:
     """The answer was lost. An update is read again; a create is tried again only under a key of ours."""
     if todo.link is not None:
-        out.links.append(uncertain(todo.link, todo.due.fields, todo.due.versions))
+        link = uncertain(todo.link, todo.due.fields, todo.due.versions)
+        out.links.append(unheard(link) if todo.op in _REMOVES else link)
         out.sent.append((todo.link, todo.due.fields, None))
-        out.holds.append(Hold(todo.link.remote_id, "repush", None))
+        out.looks += look_for(stream, todo, todo.due.fields, None)
+        out.holds.append(_look(world, stream, out, todo, todo.link.remote_id))
         return
     record_id = todo.record.record_id
     if idempotent(stream):
@@ -202,7 +297,7 @@ def _uncertain(world: World, stream: Stream, out: Settlement, todo: Todo, send: 
         return
     if findable(stream):
         at = world.clock.monotonic() + stream.can.find_lag
-        world.doubts[stream.id, record_id] = Doubt(send.batch, at)
+        world.doubts[stream.id, record_id] = Doubt(send.batch, at, todo.due.fields, todo.due.versions)
         return
     out.done += todo.outbox
     out.notes.append(create_unknown(stream, todo.record.record_id))
@@ -230,27 +325,49 @@ def create_unknown(stream: Stream, record_id: int) -> Note:
         "for: it is linked when it shows up and matches; if it is not there, "
         "`syncd parked retry` creates it again"
     )
-    return Note("create_unknown", message, None, record_id, None, "out")
+    return Note(CREATE_UNKNOWN, message, None, record_id, None, "out")
 
 
 def _written(todo: Todo) -> list[tuple[int, str | None]]:
-    """What was parked of a record, and went through now: the record, its remote and canonical fields."""
-    names: list[str | None] = [None, *todo.due.fields, *todo.due.versions]
+    """What was parked of a record, and went through now: the record, its remote and canonical fields.
+
+    With the copy goes what was refused of it. What was refused with the whole record is owed still, until the
+    refused fields go through.
+    """
+    refused_ = set(todo.link.refused) if todo.link is not None else set()
+    names: list[str | None] = [*todo.due.fields, *todo.due.versions]
+    names += sorted(refused_) if todo.op in _REMOVES else ()
+    if refused_ <= {*names}:
+        names.append(None)
     return [(todo.record.record_id, name) for name in names]
 
 
-async def _insert_links(tx: Tx, stream: Stream, out: Settlement) -> None:
+async def _insert_links(tx: Tx, stream: Stream, out: Settlement, policy: Policy) -> None:
     """Link what was created, unless that id is linked already: then two of our records may be one."""
     if not out.new_links:
         return
+    ids = [link.remote_id for link in out.new_links]
+    await bury(tx, stream.id, ids)
     sql = "select remote_id, record_id from links where remote_id = any($1::text[]) and stream = $2"
-    rows = await tx.fetch(sql, [link.remote_id for link in out.new_links], stream.id)
+    rows = await tx.fetch(sql, ids, stream.id)
     taken = {row["remote_id"]: row["record_id"] for row in rows}
+    free = []
     for link in out.new_links:
         if link.remote_id in taken:
             out.notes.append(_taken(stream, link, taken[link.remote_id]))
-    out.new_links = [link for link in out.new_links if link.remote_id not in taken]
+        else:
+            taken[link.remote_id] = link.record_id  # the call may give one id to two of ours
+            free.append(link)
+    linked_now = {link.record_id for link in free}
+    out.through = [t for t in out.through if t.link is not None or t.record.record_id in linked_now]
+    out.new_links = free if policy is not Policy.UNLINK else await _apart(tx, free)
     await insert_links(tx, stream.names, out.new_links)
+
+
+async def _apart(tx: Tx, links: Sequence[Link]) -> list[Link]:
+    """New links; those of records that were unlinked while they were made are no part of the sync."""
+    alone = await unlinked(tx, [link.record_id for link in links])
+    return [replace(x, state=LinkState.DETACHED) if x.record_id in alone else x for x in links]
 
 
 def _taken(stream: Stream, link: Link, other: int) -> Note:
@@ -261,20 +378,54 @@ def _taken(stream: Stream, link: Link, other: int) -> Note:
     return Note("merge_candidate", message, link.remote_id, link.record_id, None, "out", {"other": other})
 
 
+async def _make_anew(tx: Tx, stream: Stream, out: Settlement) -> None:
+    """What we deleted while somebody took the delete back elsewhere is made anew, as after any restore."""
+    if out.wanted:
+        await forget_deletes(tx, out.wanted, stream.id)
+        out.again |= {(stream.id, record) for record in out.wanted}
+
+
+async def _suspect(tx: Tx, world: World, stream: Stream, out: Settlement) -> None:
+    """Note on the reads that waited for these writes what the writes may have gone over.
+
+    This process would know it by itself, and a crash forgets what was written.
+    """
+    writes = {
+        link.remote_id: world.written(stream.id, link.remote_id, link, sent, after)
+        for link, sent, after in out.sent
+        if (stream.id, link.remote_id) in world.queued
+    }
+    if not writes:
+        return
+    for row in await queues.held_changes(tx, stream.id, list(writes)):
+        change = change_from(row["change"], stream.system, stream.object)
+        seen = incoming(stream, [change], change.evidence)[0].seen()
+        found = suspects(seen, writes[row["remote_id"]])
+        if found:
+            noted = orjson.loads(row["suspects"]) if row["suspects"] else {}
+            await queues.note_suspects(tx, row["seq"], joined(noted, found))
+
+
 async def _save(tx: Tx, world: World, stream: Stream, send: Send, out: Settlement) -> None:
     doubted = any(doubt.batch == send.batch for doubt in world.doubts.values())
     await close_send(tx, None if doubted else send.batch, out.done)
-    await _insert_links(tx, stream, out)
+    await _insert_links(tx, stream, out, world.kind_of(stream).policy)
     await update_links(tx, stream.names, out.links)
+    await _make_anew(tx, stream, out)
     await update_records(tx, out.records)
+    await add_looks(tx, world.store, out.looks)
     parted = [t.record.record_id for t in out.through if t.op in _REMOVES and t.record.contests]
     await queues.close_if_gone(tx, parted)
+    await _suspect(tx, world, stream, out)
     await hold(tx, world, stream.id, out.evidence, out.holds)
-    await park_notes(tx, world, stream.id, out.notes)
+    await look_at_targets(tx, world, out.doubted)
     if out.through and stream.id in world.parked:
         await queues.unpark(tx, stream.id, [pair for todo in out.through for pair in _written(todo)])
-    born = [(link.remote_id, link.record_id) for link in out.new_links]
+    await park_notes(tx, world, stream.id, out.notes)
+    born = [(x.remote_id, x.record_id) for x in out.new_links if x.state is LinkState.LIVE]
     behind = out.again | await linked(tx, world, stream.id, born)
+    gone = [link.remote_id for link in out.links if link.state is LinkState.GONE]
+    await freed(tx, world, stream.id, gone)
     await queues.add_outbox(tx, world.store, sorted(behind))
     if out.reads:
         items = incoming(stream, out.reads, out.evidence, fetched=True)

@@ -14,10 +14,11 @@ class Bells:
     push: dict[int, asyncio.Event] = field(default_factory=dict)
     inbox: dict[int, asyncio.Event] = field(default_factory=dict)
     read: dict[int, asyncio.Event] = field(default_factory=dict)
+    sweep: dict[int, asyncio.Event] = field(default_factory=dict)
     schema: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def add(self, stream: int) -> None:
-        for bells in (self.push, self.inbox, self.read):
+        for bells in (self.push, self.inbox, self.read, self.sweep):
             bells[stream] = asyncio.Event()
 
     def ring_push(self, streams: Sequence[int]) -> None:
@@ -26,6 +27,10 @@ class Bells:
 
     def ring_inbox(self, stream: int) -> None:
         self.inbox[stream].set()
+
+    def ring_sweep(self, streams: Sequence[int]) -> None:
+        for stream in streams:
+            self.sweep[stream].set()
 
     def ring_schema(self, system: str) -> None:
         if system in self.schema:

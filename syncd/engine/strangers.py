@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from conflict.due import due_on_create
 from conflict.link import see
-from syncd.core.nouns import LinkState, Op
+from conflict.settle import found
+from syncd.core.nouns import Fields, LinkState, Op
 from syncd.core.state import Agreed, Link, Record
 from syncd.engine import decide
 from syncd.engine.batch import Batch, Hold, Incoming, Note
@@ -23,30 +26,73 @@ def stranger(world: World, batch: Batch, item: Incoming) -> None:
     if change.op is not Op.UPSERT or not stream.reads:
         return
     own = item.join if item.join is not None else own_key(world, stream, item)
-    if own is not None and own in batch.records and own not in batch.new_records:
+    own = batch.redirected.get(own, own) if own is not None else None
+    inside = stream.scope(change.fields)
+    if inside is not True:
+        _outside(world, batch, item, own, inside=inside)
+    elif own is not None and own in batch.records and own not in batch.new_records:
         _ours(world, batch, item, own)
     elif world.create_open(stream.id):
         batch.holds.append(Hold(change.remote_id, "create_open", replace(change, evidence=item.evidence)))
+    elif change.partial and not stream.mapped <= item.fields.keys() and stream.fetcher is not None:
+        batch.holds.append(Hold(change.remote_id, "fetch", None))  # who it is may be in what it does not tell
     else:
         _matched_or_new(world, batch, item)
+
+
+def comes_back(world: World, batch: Batch, item: Incoming) -> bool:
+    """Whether a look shows the id of a deleted record again: it came back, or another has its id now."""
+    record, link = decide.decode(batch, batch.known[item.change.remote_id])
+    shown = item.fetched and item.change.op is Op.UPSERT and item.evidence >= link.evidence
+    gone = record.deleted and link.state is LinkState.GONE
+    return shown and gone and own_key(world, batch.stream, item) is None
+
+
+def inherits(batch: Batch, item: Incoming) -> bool:
+    """Whether what came back is another record of ours, by its match keys, that has no copy here yet."""
+    return isinstance(match_decide({key: _free(batch, key) for key in batch.readings[id(item)].keys}), Match)
+
+
+def _outside(world: World, batch: Batch, item: Incoming, own: int | None, *, inside: bool | None) -> None:
+    """A record that takes no part is nobody's; one of ours stays known, so that it is not made again."""
+    stream, change = batch.stream, item.change
+    if world.create_open(stream.id) or any((peer, own) in world.flying for peer in stream.peer_ids):
+        batch.holds.append(Hold(change.remote_id, "create_open", replace(change, evidence=item.evidence)))
+    elif inside is None and not item.fetched and stream.fetcher is not None:
+        batch.holds.append(Hold(change.remote_id, "fetch", None))
+    elif own is not None and own in batch.records and own not in batch.linked_here:
+        batch.linked_here.add(own)
+        batch.put_link(_empty(batch, item, own, LinkState.OUT_OF_SCOPE))
+    elif inside is None:
+        message = (
+            f"nobody can tell whether it takes part: {stream.system} does not show a field of `where`, or "
+            "shows it in another form; mend the expression, or the field's rights"
+        )
+        batch.notes.append(Note("where_unknown", message, change.remote_id))
+    else:
+        batch.dropped += 1
 
 
 def _ours(world: World, batch: Batch, item: Incoming, own: int) -> None:
     """A record that carries our key: a create of ours whose answer is not known, or a copy of one."""
     stream, change = batch.stream, item.change
-    if (stream.id, own) in world.flying:
+    if any((peer, own) in world.flying for peer in stream.peer_ids):
         batch.holds.append(Hold(change.remote_id, "create_open", replace(change, evidence=item.evidence)))
-    elif batch.owned.get(own) is None and own not in batch.linked_here:
-        batch.owned[own] = change.remote_id
-        _join(world, batch, item, batch.records[own])
+    elif own in batch.unlinked and own not in batch.linked_here:
+        batch.linked_here.add(own)
+        batch.put_link(_empty(batch, item, own, LinkState.DETACHED))
+    elif own not in batch.linked_here:
+        _join(world, batch, item, batch.records[own], ours=own_key(world, stream, item) is not None)
     else:
-        message = (
-            f"a second record in {stream.system} carries our key of one that is linked already; "
-            "it is left alone: delete one of the two there, or clear the copy's key"
-        )
-        batch.notes.append(Note("duplicate", message, change.remote_id, own))
-        link = _empty(batch, item, own, LinkState.DUPLICATE)
-        batch.put_link(link)
+        said = "carries our key of one that is linked already"
+        _second(batch, item, own, said, "delete one of the two there, or clear the copy's key")
+
+
+def _second(batch: Batch, item: Incoming, record: int, said: str, what_to_do: str) -> None:
+    """A second copy of a record in one system: listed, and left alone."""
+    message = f"a second record in {batch.stream.system} {said}; it is left alone: {what_to_do}"
+    batch.notes.append(Note("duplicate", message, item.change.remote_id, record))
+    batch.put_link(_empty(batch, item, record, LinkState.DUPLICATE))
 
 
 def _empty(batch: Batch, item: Incoming, record_id: int, state: LinkState = LinkState.LIVE) -> Link:
@@ -62,10 +108,15 @@ def _empty(batch: Batch, item: Incoming, record_id: int, state: LinkState = Link
 
 
 def _matched_or_new(world: World, batch: Batch, item: Incoming) -> None:
-    reading = batch.readings[item.change.remote_id]
+    reading = batch.readings[id(item)]
     found = match_decide({key: _free(batch, key) for key in reading.keys})
     if isinstance(found, Match):
         _join(world, batch, item, batch.records[found.record_id])
+        return
+    beside = match_decide({key: _beside(batch, key) for key in reading.keys})
+    if isinstance(beside, Match) and not isinstance(found, Ambiguous):
+        said = "matches one whose copy in another object of it is linked"
+        _second(batch, item, beside.record_id, said, "merge or convert one of the two there")
         return
     record = _add(world, batch, item, reading)
     decide.notes(batch, item, reading.unreadable, record.record_id)
@@ -83,11 +134,22 @@ def _free(batch: Batch, key: str) -> set[int]:
     }
 
 
-def _join(world: World, batch: Batch, item: Incoming, record: Record) -> None:
-    """Link a remote record to a record of ours: the first link, with no base."""
+def _beside(batch: Batch, key: str) -> set[int]:
+    """The records that carry a key and have their copy in another object of this system."""
+    return {
+        record
+        for record in batch.keys.get(key, ())
+        if record in batch.linked_beside and not batch.records[record].deleted
+    }
+
+
+def _join(world: World, batch: Batch, item: Incoming, record: Record, *, ours: bool = False) -> None:
+    """Link a remote record to a record of ours: the first link, with no base but what we made there."""
     kind, stream = world.kind_of(batch.stream), batch.stream
     batch.linked_here.add(record.record_id)
     link = _empty(batch, item, record.record_id)
+    if ours:
+        link = found(link, *_told(world, batch, record), item.fields, stream.map)
     alien = aliens(kind, stream, record, link, item.fields)
     outcome = see(
         record, link, item.seen(), stream.map, kind.book, refs=batch.refs, event=batch.event, alien=alien
@@ -97,6 +159,15 @@ def _join(world: World, batch: Batch, item: Incoming, record: Record) -> None:
     decide.notes(batch, item, outcome.unreadable, record.record_id)
     decide.waiting(world, batch, item, outcome.waiting)
     decide.spread(world, batch, outcome.record, changed=bool(outcome.changed), owes=True)
+
+
+def _told(world: World, batch: Batch, record: Record) -> tuple[Fields, Mapping[str, int]]:
+    """What a create of ours said, and under which versions: that nobody answered, or else as it would now."""
+    doubt = world.doubts.get((batch.stream.id, record.record_id))
+    if doubt is not None:
+        return doubt.fields, doubt.versions
+    made = due_on_create(record, batch.stream.due_map, batch.refs)
+    return made.fields, made.versions
 
 
 def _add(world: World, batch: Batch, item: Incoming, reading: Reading) -> Record:

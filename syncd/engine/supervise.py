@@ -21,8 +21,11 @@ from syncd.core.errors import (
     StoreUnavailable,
     SyncdError,
 )
+from syncd.engine.gatekeeper import LONGEST_PAUSE
 
 LONGEST_WAIT = 60.0
+SENTENCES = 10
+"""How many sentences about one row of failures go to the log: where ids are named, none is like another."""
 
 
 @dataclass(slots=True)
@@ -30,7 +33,7 @@ class Health:
     """How a loop fares, for `/readyz` and `syncd status`. `trouble` is a sentence, None when all is well.
 
     `system` is the one that it works for, None for the daemon's own loops; `since` is when the row of
-    failures began.
+    failures began; `said` is what the log was told of that row.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Health:
     since: datetime | None = None
     failures: int = 0
     rounds: int = 0
+    said: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -76,6 +80,7 @@ async def supervise(loop: Loop, clock: Clock, stopping: asyncio.Event) -> None:
         if loop.health.trouble is not None:
             logger.info("{} is back", loop.name)
             loop.health.trouble, loop.health.since, loop.health.failures = None, None, 0
+            loop.health.said.clear()
         await _either(loop.wait(), stopping)
 
 
@@ -105,21 +110,22 @@ class _Wait(wait_exponential):
         if isinstance(error, CursorLost):
             return 0.0
         if isinstance(error, RetryLater) and error.after is not None:
-            return min(error.after, 3600.0)
+            return min(error.after, LONGEST_PAUSE)
         return float(super().__call__(retry_state)) + random.uniform(0, 0.2)
 
 
 def _note(health: Health, state: RetryCallState, now: datetime) -> None:
-    """Say it once when trouble begins or changes; values never reach the log."""
+    """Say each trouble once in a row of failures, for six hours' outage too; values never reach the log."""
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, SchemaMoved):
         return  # the look at the schema says what it found
     health.failures += 1
     health.since = health.since or now
     said = str(error) if isinstance(error, SyncdError) else f"{type(error).__name__} (a bug; see the log)"
-    if said == health.trouble:
-        return
     health.trouble = said
+    if said in health.said or len(health.said) == SENTENCES:
+        return
+    health.said.add(said)
     if isinstance(error, SyncdError):
         level = "ERROR" if isinstance(error, NeedsOperator) else "WARNING"
         logger.log(level, "{}: {}", health.name, said)

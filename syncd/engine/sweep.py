@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from connectors.base import CanFetch, CanScan
+from connectors.base import CanScan
 from syncd.core.errors import RetryLater
 from syncd.core.nouns import Change, Page
 from syncd.engine.apply import apply, incoming
+from syncd.engine.byid import ById
 from syncd.engine.gatekeeper import Gatekeeper
+from syncd.engine.retries import send_hidden
 from syncd.engine.schemas import take_back
 from syncd.engine.world import Stream, World
 
@@ -27,6 +29,12 @@ _BRAKE = """
 select b.ended, b.verdict = 'released' and b.ended > coalesce(s.swept_at, '-infinity') as released
 from brakes b join streams s using (stream)
 where b.stream = $1 and b.op = 'vanish' order by b.at desc limit 1"""
+_BEGIN = """
+update streams set swept_at = timestamptz 'epoch' + interval '1 second'
+where stream = $1 and swept_at = 'epoch'"""
+_END = """
+update streams set swept_at = $2 where stream = $1 and swept_at is distinct from timestamptz 'epoch'"""
+"""A sweep that is asked for while one is under way is one more: what was scanned may have moved since."""
 
 
 class Sweeper:
@@ -34,6 +42,7 @@ class Sweeper:
 
     def __init__(self, world: World, stream: Stream, keeper: Gatekeeper) -> None:
         self.world, self.stream, self.keeper = world, stream, keeper
+        self._by_id = ById(world, stream, keeper, sweep=True)
 
     async def sweep(self) -> int:
         """Scan everything; returns how many records changed something. Raises rather than end early.
@@ -43,25 +52,29 @@ class Sweeper:
         """
         connector = self.stream.connector
         if not isinstance(connector, CanScan):
-            return await take_back(self.world, self.stream)
+            return await self._send_again()
         began = self.world.store.seq()
         async with self.world.store.write(numbers=10) as tx:
             await tx.execute("delete from sweep_seen where stream = $1", self.stream.id)
+            await tx.execute(_BEGIN, self.stream.id)
         did = await self._scan(connector.scan(self.stream.object))
-        if self.stream.can.deletes_found_by_scan and isinstance(connector, CanFetch):
-            did += await self._probe_missing(connector, began)
-        did += await take_back(self.world, self.stream)
+        if self.stream.can.deletes_found_by_scan and self.stream.fetcher is not None:
+            did += await self._probe_missing(began)
+        did += await self._send_again()
         async with self.world.store.write(numbers=10) as tx:
             await tx.execute("delete from sweep_seen where stream = $1", self.stream.id)
-            sql = "update streams set swept_at = $2 where stream = $1"
-            await tx.execute(sql, self.stream.id, self.world.clock.now())
+            await tx.execute(_END, self.stream.id, self.world.clock.now())
         return did
+
+    async def _send_again(self) -> int:
+        """What waited until its fields are back, or told again."""
+        return await take_back(self.world, self.stream) + await send_hidden(self.world, self.stream)
 
     async def _scan(self, pages: AsyncIterator[Page]) -> int:
         did, complete = 0, False
         while True:
             evidence = self.world.store.seq()
-            page = await self.keeper.call(lambda: anext(pages, None))
+            page = await self.keeper.call(lambda: anext(pages, None), sweep=True)
             if page is None:
                 break
             did += await self._take(page.changes, evidence, "scan")
@@ -82,7 +95,7 @@ class Sweeper:
             did += batch.applied
         return did
 
-    async def _probe_missing(self, connector: CanFetch, began: int) -> int:
+    async def _probe_missing(self, began: int) -> int:
         if not await self._may_believe(began):
             return 0
         did = 0
@@ -95,11 +108,8 @@ class Sweeper:
             ids = [row["remote_id"] for row in rows]
             above = ids[-1]
             evidence = self.world.store.seq()
-            changes = await self._fetch(connector, ids)
-            did += await self._take(changes, evidence, "fetch")
-
-    async def _fetch(self, connector: CanFetch, ids: Sequence[str]) -> Sequence[Change]:
-        return await self.keeper.call(lambda: connector.fetch(self.stream.object, ids))
+            looked = await self._by_id.look_all(ids)  # the next sweep asks again for what failed
+            did += await self._take(looked.changes, evidence, "fetch")
 
     async def _may_believe(self, began: int) -> bool:
         """A side that suddenly lists little or nothing pulls a brake of its own: no delete is believed."""

@@ -30,12 +30,14 @@ def _dict(change: Change) -> dict[str, Any]:
         "version": change.remote_version,
         "at": change.occurred_at,
         "evidence": change.evidence,
+        **({"left": [change.survivor_object, change.survivor_id]} if change.survivor_id else {}),
     }
 
 
 def change_from(raw: bytes, system: str, object: str) -> Change:
     """The change that `change_bytes` wrote."""
     body = orjson.loads(raw)
+    to, left = body.get("left", (None, None))
     return Change(
         system,
         object,
@@ -46,4 +48,6 @@ def change_from(raw: bytes, system: str, object: str) -> Change:
         body["version"],
         datetime.fromisoformat(body["at"]) if body["at"] else None,
         body["evidence"],
+        survivor_id=left,
+        survivor_object=to,
     )

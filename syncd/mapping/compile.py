@@ -22,8 +22,7 @@ MappingProblem = Problem
 class CompiledMap:
     """The mapping of one kind to one object of one system; satisfies `syncd.core.fieldmap.FieldMap`.
 
-    `inputs` and `by_canon` save look-ups: for each entry the places of its remote fields in
-    `remote_fields`, and for each canonical field the entries that hold it.
+    `by_canon` saves look-ups: for each canonical field the entries that hold it.
     """
 
     kind: str
@@ -32,7 +31,6 @@ class CompiledMap:
     entries: tuple[Entry, ...]
     remote_fields: tuple[str, ...]
     hash: str
-    inputs: tuple[tuple[int, ...], ...]
     by_canon: Mapping[str, tuple[Entry, ...]]
     copied: Copied
     computed: tuple[Entry, ...]
@@ -40,7 +38,7 @@ class CompiledMap:
     def without(self, remote: Collection[str]) -> CompiledMap:
         """This mapping less the lines of those remote fields; shadows keep their order."""
         entries = tuple(entry for entry in self.entries if not any(name in remote for name in entry.remote))
-        return replace(self, entries=entries, **_parted(entries))
+        return replace(self, entries=entries, by_canon=_by_canon(entries), **_parted(entries))
 
     def directions(self) -> dict[str, Direction]:
         """Which canonical fields are mapped, and which way each goes, all its entries taken together."""
@@ -108,8 +106,6 @@ def _doubles(spec: Mapping[str, Any], lines: list[Line]) -> list[Problem]:
 
 def _assembled(kind: str, system: str, object: str, lines: list[Line]) -> CompiledMap:
     remote = tuple(dict.fromkeys(name for line in lines for name in line.remote))
-    place = {name: index for index, name in enumerate(remote)}
-    canon = dict.fromkeys(name for line in lines for name in line.canon)
     text = repr((kind, system, object, [line.signature for line in lines]))
     entries: tuple[Any, ...] = tuple(lines)
     return CompiledMap(
@@ -119,10 +115,17 @@ def _assembled(kind: str, system: str, object: str, lines: list[Line]) -> Compil
         entries=entries,
         remote_fields=remote,
         hash=blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
-        inputs=tuple(tuple(place[name] for name in line.remote) for line in lines),
-        by_canon={name: tuple(entry for entry in entries if name in entry.canon) for name in canon},
+        by_canon=_by_canon(entries),
         **_parted(entries),
     )
+
+
+def _by_canon(entries: Iterable[Entry]) -> dict[str, tuple[Entry, ...]]:
+    found: dict[str, tuple[Entry, ...]] = {}
+    for entry in entries:
+        for name in entry.canon:
+            found[name] = (*found.get(name, ()), entry)
+    return found
 
 
 def _joint(entries: tuple[Entry, ...]) -> Direction:

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from syncd.core.fieldmap import Direction, Drift
+from syncd.core.fieldmap import ASSOCIATIONS, Direction, Drift
 from syncd.core.problems import nearest
-from syncd.core.types import FieldType
+from syncd.core.types import FieldType, Ref
 from syncd.mapping.compounds import COMPOUNDS
 from syncd.mapping.steps import Fault
 
 FORMS = ("values", "boolean", "split", "scale")
 MOMENTS = ("epoch", "date_format", "zone")
 AFTER = ("prefix", "max_length")
-COMMON = ("to", "direction", "drift", "transform")
+COMMON = ("to", "association", "direction", "drift", "transform")
 OPTIONS = (*COMMON, *FORMS, *MOMENTS, *AFTER, "blank", "region")
 TRANSFORMS = ("trim", "lower", "upper", *COMPOUNDS)
-_NOT_YET = ("association", "cel", "expr", "expression", "value", "when", "default")
+_NOT_YET = ("cel", "expr", "expression", "value", "when", "default")
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -61,8 +61,27 @@ def line_faults(key: str, spec: Any, field_types: Mapping[str, FieldType]) -> It
             yield Fault(f"{word} is not supported yet", "leave this field out for now", (word,))
         elif word not in OPTIONS:
             yield Fault(f"{word} is not an option of a field", nearest(word, OPTIONS), (word,))
-    if "to" not in spec and not any(word in _NOT_YET for word in spec):
+    if "association" in spec:
+        yield from _association_faults(key, spec, field_types)
+    elif "to" not in spec and not any(word in _NOT_YET for word in spec):
         yield Fault("to is missing: which remote field is it?", "write {to: NAME, …}")
+
+
+def _association_faults(
+    key: str, spec: Mapping[str, Any], field_types: Mapping[str, FieldType]
+) -> Iterator[Fault]:
+    """An association stands for one reference, and in place of a remote field's name."""
+    object, names = spec["association"], names_of(key)
+    if not isinstance(object, str) or not object:
+        hint = "write {association: companies}"
+        yield Fault("association names an object of the remote", hint, ("association",))
+    if "to" in spec:
+        yield Fault("a field is an association or a remote field, not both", "remove one", ("to",))
+    wrong = [name for name in names if name in field_types and not isinstance(field_types[name], Ref)]
+    if len(names) > 1 or wrong:
+        what = f"{wrong[0]} is of type {field_types[wrong[0]].name}" if wrong else "these are several fields"
+        hint = "give the field a type such as {ref: company}"
+        yield Fault(f"an association is a reference, and {what}", hint, ("association",))
 
 
 def names_of(key: str) -> tuple[str, ...]:
@@ -72,7 +91,7 @@ def names_of(key: str) -> tuple[str, ...]:
 
 def draft(key: str, spec: Any, field_types: Mapping[str, FieldType], defaults: Defaults) -> Draft:
     """The line in its full form; raises `Fault`."""
-    full = {"to": spec} if isinstance(spec, str) else spec
+    full = _full(spec)
     canon = names_of(key)
     remote = _remote_names(full["to"])
     if len(set(canon)) < len(canon) or len(set(remote)) < len(remote):
@@ -86,6 +105,12 @@ def draft(key: str, spec: Any, field_types: Mapping[str, FieldType], defaults: D
         transforms=_transforms(full.get("transform", [])),
         options={word: full[word] for word in full if word not in COMMON},
     )
+
+
+def _full(spec: Any) -> Mapping[str, Any]:
+    if isinstance(spec, str):
+        return {"to": spec}
+    return {"to": ASSOCIATIONS + spec["association"], **spec} if "association" in spec else spec
 
 
 def _remote_names(to: Any) -> tuple[str, ...]:

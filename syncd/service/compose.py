@@ -12,13 +12,12 @@ from syncd.core.clock import Clock
 from syncd.core.errors import NeedsOperator
 from syncd.engine.build import build_world, look_world
 from syncd.engine.gatekeeper import Gatekeeper
+from syncd.engine.quota import Words
 from syncd.engine.world import World
-from syncd.service.look import Look, look_at_all, used_systems
-from syncd.service.stores import LEASE_SECONDS, OpenStore, open_store
+from syncd.service.look import Look, used_systems
+from syncd.service.remembered import looked
+from syncd.service.stores import OpenStore, open_store
 from syncd.store.store import Store
-
-CALL_SECONDS = LEASE_SECONDS * 2 / 3
-"""A call's time-out: shorter than the lease, so that a fenced daemon's last write ends before it counts."""
 
 
 @dataclass(slots=True)
@@ -26,7 +25,8 @@ class Service:
     """What a command or the daemon works with.
 
     `settings` has the maps compiled for the remotes' types, where those are known. `looks` tells of each
-    system in use; `keepers` are by system.
+    system in use; `keepers` are by system. `alone` says that it works by itself, not for a person who waits:
+    then it keeps to its share of the systems' quotas.
     """
 
     settings: Settings
@@ -34,6 +34,7 @@ class Service:
     opened: OpenStore
     looks: dict[str, Look]
     keepers: dict[str, Gatekeeper]
+    alone: bool = False
 
     @property
     def store(self) -> Store:
@@ -46,8 +47,8 @@ class Service:
 
     @property
     def refused(self) -> bool:
-        """Whether a mapping does not fit what a system has: the configuration must change, or the system."""
-        return any(look.refused for look in self.looks.values())
+        """Whether a mapping or a log-in does not fit: the configuration must change, or the system."""
+        return any(look.faults() for look in self.looks.values())
 
     def asleep(self) -> dict[tuple[str, str], str]:
         """Why a (system, kind) cannot run now."""
@@ -80,7 +81,7 @@ class Service:
             if old is not None and old.connector is not None:
                 await old.connector.aclose()
             self.looks[name] = look
-            self.keepers[name] = _keeper(self.settings, look, self.clock)
+            self.keepers[name] = _keeper(self.settings, look, self.clock, alone=self.alone)
         schemas = {name: look.sound_schema(self.settings) for name, look in self.looks.items()}
         self.settings = with_schemas(self.settings, schemas)
 
@@ -109,20 +110,20 @@ async def open_service(
     """
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(open_store(settings, clock, daemon=lease))
-        service = Service(settings, clock, opened, {}, {})
+        service = Service(settings, clock, opened, {}, {}, alone=lease)
         stack.push_async_callback(service.aclose)
         if look:
-            await service.take(await look_at_all(settings, used_systems(settings)))
+            await service.take(await looked(opened.store, settings, used_systems(settings)))
         yield service
 
 
-def _keeper(settings: Settings, look: Look, clock: Clock) -> Gatekeeper:
-    own = settings.systems[look.system].calls_per_second
-    vendor = look.connector.capabilities.calls_per_second if look.connector is not None else None
-    rates = [rate for rate in (own, vendor) if rate is not None]
-    return Gatekeeper(
+def _keeper(settings: Settings, look: Look, clock: Clock, *, alone: bool) -> Gatekeeper:
+    spec = settings.systems[look.system]
+    return Gatekeeper.of(
         look.system,
         clock,
-        calls_per_second=min(rates) if rates else None,
-        call_seconds=CALL_SECONDS,
+        look.connector,
+        calls_per_second=spec.calls_per_second,
+        call_seconds=settings.service.call_seconds,
+        words=Words(spec.share, spec.reserve) if alone else None,
     )

@@ -24,8 +24,9 @@ from syncd.engine.memory import collect_less
 from syncd.engine.supervise import Health
 from syncd.engine.world import Counters, World
 from syncd.service.compose import Service
-from syncd.service.look import Look, look_at_all, used_systems
-from syncd.service.reload import read_again
+from syncd.service.look import Look, close_all, used_systems
+from syncd.service.reload import judged, read_again
+from syncd.service.remembered import looked
 
 LOOK_AGAIN = 15.0
 """Seconds between looks at systems that cannot be used."""
@@ -52,7 +53,7 @@ class Daemon:
     ) -> None:
         self.service = service
         self._renewed = renewed
-        self._next: Settings | None = None
+        self._next: Anew | None = None
         self._asked = asyncio.Event()
         self.look_again = look_again
         self.stopping = asyncio.Event()
@@ -71,24 +72,41 @@ class Daemon:
         async with self._lease_kept():
             await self._or_stop(self._look(used_systems(self.service.settings)))
         collect_less()
-        while not self.stopping.is_set():
-            engine = await self._make_engine()
-            self._say_what_runs()
-            anew = await self._run_engine(engine)
-            if anew is not None:
-                await self._take(*anew)
+        try:
+            while not self.stopping.is_set():
+                engine = await self._make_engine()
+                self._say_what_runs()
+                anew = await self._run_engine(engine)
+                if anew is not None:
+                    await self._take(*anew)
+        finally:
+            await close_all(self._next[1] if self._next is not None else {})
 
     async def reload(self) -> tuple[bool, str]:
-        """Read the configuration anew; whether it is taken, and a sentence, or every problem of it."""
+        """Read the configuration anew; whether it is taken, and a sentence, or every problem of it.
+
+        Its systems are looked at: what they refuse is a problem, that one is out of reach is none.
+        """
         try:
             settings = await asyncio.to_thread(read_again, self.service.settings)
+            self._renewed(settings)
+            looks = await looked(self.service.store, settings, used_systems(settings))
+            away = await judged(looks)
         except SyncdError as error:
             logger.error("the new configuration is refused, and the old one stays:\n{}", error)
             return False, str(error)
-        self._renewed(settings)
-        self._next = settings
+        for warning in away:
+            logger.warning("{}", warning)
+        await self._put_off((settings, looks))
+        told = "the configuration is right; the engine ends what is under way, and goes on with it"
+        return True, "; ".join([told, *away])
+
+    async def _put_off(self, anew: Anew) -> None:
+        """Leave it to the loop that runs one engine after the other; one that waits already is void."""
+        void, self._next = self._next, anew
         self._asked.set()
-        return True, "the configuration is right; the engine ends what is under way, and goes on with it"
+        if void is not None:
+            await close_all(void[1])
 
     # -- for health and metrics ----------------------------------------------------------------------
 
@@ -100,7 +118,11 @@ class Daemon:
         """What was done, by (system, kind)."""
         if self.world is None:
             return {}
-        return {(s.system, s.kind): self.world.counters[s.id] for s in self.world.streams.values()}
+        found: dict[tuple[str, str], Counters] = {}
+        for stream in self.world.streams.values():
+            place, mine = (stream.system, stream.kind), self.world.counters[stream.id]
+            found[place] = found[place].with_other(mine) if place in found else mine
+        return found
 
     def troubles(self) -> dict[str, str]:
         """Why a system, or a `system.kind`, does not run as it should, in a sentence each."""
@@ -154,14 +176,18 @@ class Daemon:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             unused = [t.result() for t in renewing if not t.cancelled() and t.exception() is None]
-            for look in (look for found in unused if found is not anew for look in found[1].values()):
-                await _close(look)
+            for found in unused:
+                if found is not anew:
+                    await close_all(found[1])
 
     async def _reloaded(self) -> Anew:
         """A new configuration that was found right, its systems looked at."""
-        await self._asked.wait()
-        settings = self._next or self.service.settings
-        return settings, await look_at_all(settings, used_systems(settings))
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            anew, self._next = self._next, None
+            if anew is not None:
+                return anew
 
     async def _watch_server(self) -> None:
         server = self.service.opened.server
@@ -175,10 +201,9 @@ class Daemon:
         while True:
             await self.service.clock.sleep(self.look_again)
             sleeping = {system for system, _ in self.service.asleep()}
-            looks = await look_at_all(self.service.settings, sorted(sleeping))
+            looks = await looked(self.service.store, self.service.settings, sorted(sleeping))
             better = {name: look for name, look in looks.items() if self._is_better(look)}
-            for name in looks.keys() - better.keys():
-                await _close(looks[name])
+            await close_all({name: looks[name] for name in looks.keys() - better.keys()})
             if better:
                 return self.service.settings, better
 
@@ -189,8 +214,6 @@ class Daemon:
     async def _take(self, settings: Settings, looks: dict[str, Look]) -> None:
         async with self._lease_kept():
             if settings is not self.service.settings:
-                if settings is self._next:  # else a newer one was read meanwhile
-                    self._asked.clear()
                 logger.info("starting again with the new configuration")
                 await self.service.begin_anew(settings, looks)
                 return
@@ -199,7 +222,7 @@ class Daemon:
             await self.service.take(looks)
 
     async def _look(self, systems: list[str]) -> None:
-        await self.service.take(await look_at_all(self.service.settings, systems))
+        await self.service.take(await looked(self.service.store, self.service.settings, systems))
 
     @asynccontextmanager
     async def _lease_kept(self) -> AsyncIterator[None]:
@@ -232,8 +255,3 @@ class Daemon:
                 logger.info("{} ({}): {}", name, settings.systems[name].connector, ", ".join(runs))
         for where, why in self.troubles().items():
             logger.error("{} waits: {}", where, why)
-
-
-async def _close(look: Look) -> None:
-    if look.connector is not None:
-        await look.connector.aclose()

@@ -6,12 +6,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import orjson
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
+from connectors.base import CanNote
 from syncd.config import Settings
 from syncd.core.errors import StoreUnavailable, SyncdError
 from syncd.engine.supervise import Health
@@ -94,6 +96,8 @@ async def readiness(daemon: Daemon) -> dict[str, Any]:
         "systems": {name: systems.get(name) for name in daemon.service.looks} | systems,
         "failing": failing,
         "loops": [{"name": h.name, "failures": h.failures, "rounds": h.rounds} for h in daemon.healths()],
+        "quota": _quotas(daemon),
+        "notes": _notes(daemon),
         "webhooks": _deliveries(daemon),
     }
 
@@ -107,6 +111,19 @@ def _failing(health: Health) -> dict[str, Any]:
         "failures": health.failures,
         "trouble": health.trouble,
     }
+
+
+def _quotas(daemon: Daemon) -> dict[str, dict[str, Any]]:
+    """What is used of the systems' quotas, where a limit is known or was asked for."""
+    usages = {name: keeper.budget.usage() for name, keeper in daemon.service.keepers.items()}
+    wanted = {name for name, keeper in daemon.service.keepers.items() if keeper.budget.limits}
+    return {n: asdict(usage) for n, usage in usages.items() if n in wanted or usage.limit is not None}
+
+
+def _notes(daemon: Daemon) -> dict[str, list[str]]:
+    """What goes on in another way than configured, by system."""
+    able = {n: c for n, c in daemon.service.connectors.items() if isinstance(c, CanNote)}
+    return {name: list(notes) for name, connector in able.items() if (notes := connector.notes())}
 
 
 def _deliveries(daemon: Daemon) -> dict[str, dict[str, int]]:

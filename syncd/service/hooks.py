@@ -1,5 +1,8 @@
 """The receiver of webhooks: `POST /hooks/SYSTEM`, for each system whose configuration says `webhooks`.
 
+A vendor's question whether the address is ours, by whatever method, is answered by the connector, if it has
+an answer (`CanGreet`); nothing changes by it.
+
 A delivery passes, in this order: its declared size, its source's rate, its real size, the connector's
 verification, the memory of deliveries, the store. Only then it is answered with 202. What it says is a
 hint: the engine reads the records that it names.
@@ -12,14 +15,14 @@ noticed. It counts as `replayed`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from aiohttp import web
 from loguru import logger
 
-from connectors.base import CanReceive, Capabilities, Delivery, Refused
+from connectors.base import CanGreet, CanReceive, Capabilities, Delivery, Greeting, Refused
 from syncd.config.settings import WebhookSettings
 from syncd.core.clock import Clock
 from syncd.core.errors import RetryLater, SyncdError
@@ -31,6 +34,7 @@ from syncd.service.listen import serving
 
 STATUS = {
     "accepted": 202,
+    "greeted": 200,
     "replayed": 202,
     "malformed": 400,
     "unsigned": 401,
@@ -51,6 +55,9 @@ BODY_SECONDS = 10.0
 MOST_BYTES = 64 * 1_048_576
 """Bodies that may be in memory at once."""
 LONGEST_ID = 1_000
+PLAINLY = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+"""What a caller sent is sent back: no browser may take it for more than it says."""
+T = TypeVar("T")
 
 
 class Receives(CanReceive, Protocol):
@@ -65,6 +72,14 @@ class Turned(Exception):
     def __init__(self, outcome: str, why: str, after: float | None = None) -> None:
         super().__init__(why)
         self.outcome, self.after = outcome, after
+
+
+class Greeted(Exception):
+    """Not a delivery, but a question, and its answer."""
+
+    def __init__(self, greeting: Greeting) -> None:
+        super().__init__("a vendor asked whether the address is ours")
+        self.greeting = greeting
 
 
 class Receiver:
@@ -89,6 +104,10 @@ class Receiver:
         except Turned as turned:
             outcome, after = turned.outcome, turned.after
             self._notes.refused(system, outcome, str(turned), request.remote or "somewhere")
+        except Greeted as greeted:
+            self._daemon.deliveries[system, "greeted"] += 1
+            said = greeted.greeting
+            return web.Response(body=said.body, headers={"Content-Type": said.media_type, **PLAINLY})
         self._daemon.deliveries[system, outcome] += 1
         headers = {"Retry-After": str(max(1, round(after)))} if after is not None else {}
         return web.Response(status=STATUS[outcome], headers=headers)
@@ -96,11 +115,11 @@ class Receiver:
     async def _take(self, request: web.Request, system: str, hooks: WebhookSettings | None) -> str:
         if hooks is None:
             raise Turned("unknown", "it takes no webhooks by the configuration")
-        if request.method != "POST":
-            raise Turned("method", f"{request.method} is not POST")
         if self._daemon.stopping.is_set():
             raise Turned("busy", "the daemon stops", 5)
         connector = self._connector(system)
+        if request.method != "POST" and not isinstance(connector, CanGreet):
+            raise Turned("method", f"{request.method} is not POST")
         _check_head(request, hooks)
         if not await self._rates.pass_through(system, request.remote or "", hooks.rate):
             raise Turned("limited", f"more than {hooks.rate:g} a second", Rates.wait(hooks.rate))
@@ -139,6 +158,10 @@ class Receiver:
     async def _judge(
         self, delivery: Delivery, system: str, hooks: WebhookSettings, connector: Receives
     ) -> str:
+        if isinstance(connector, CanGreet) and (greeting := _asked_of(connector.greet, delivery)):
+            raise Greeted(greeting)
+        if delivery.method != "POST":
+            raise Turned("method", f"{delivery.method} is not POST")
         changes = _verified(connector, delivery)
         seen = self._seen.setdefault(system, Seen(self._clock, hooks.tolerance))
         headers = connector.capabilities.delivery_headers
@@ -183,19 +206,25 @@ def _check_head(request: web.Request, hooks: WebhookSettings) -> None:
 
 def _delivery(request: web.Request, body: bytes, clock: Clock) -> Delivery:
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Delivery(request.method, request.path, dict(request.query), headers, body, clock.now())
+    query, target = dict(request.query), request.raw_path
+    return Delivery(request.method, request.path, query, headers, body, clock.now(), target)
 
 
-def _verified(connector: CanReceive, delivery: Delivery) -> Sequence[Change]:
-    """What the connector reads in a delivery that it believes."""
+def _asked_of(read: Callable[[Delivery], T], delivery: Delivery) -> T:
+    """What a connector makes of a delivery, whatever goes wrong in it."""
     try:
-        changes = connector.receive(delivery)
+        return read(delivery)
     except Refused as refused:
         raise Turned(refused.reason, str(refused)) from None
     except Exception as error:
         name = type(error).__name__
         logger.opt(exception=error).debug("a connector failed to read a webhook")
         raise Turned("failed", f"the connector failed unexpectedly ({name}); please report it") from None
+
+
+def _verified(connector: CanReceive, delivery: Delivery) -> Sequence[Change]:
+    """What the connector reads in a delivery that it believes."""
+    changes = _asked_of(connector.receive, delivery)
     for change in changes:
         for text in (change.remote_id, change.survivor_id or "-"):
             if not 0 < len(text) <= LONGEST_ID or "\0" in text or not text.isprintable():

@@ -74,14 +74,16 @@ def _counted(counters: Mapping[tuple[str, str], Counters]) -> Iterator[Family]:
 
 
 def _waiting(streams: Sequence[StreamView]) -> Iterator[Family]:
+    places = dict.fromkeys((view.system, view.kind) for view in streams)
+    views_of = {place: [view for view in streams if (view.system, view.kind) == place] for place in places}
     for name, about in WAITING.items():
         family = GaugeMetricFamily(f"syncd_{name}", about, labels=LABELS)
-        for view in streams:
-            family.add_metric((view.system, view.kind), getattr(view, name))
+        for labels, mine in views_of.items():
+            family.add_metric(labels, sum(getattr(view, name) for view in mine))
         yield family
     brakes = GaugeMetricFamily("syncd_brakes_pulled", "Brakes that wait for a person.", labels=LABELS)
-    for view in streams:
-        brakes.add_metric((view.system, view.kind), len(view.brakes))
+    for labels, mine in views_of.items():
+        brakes.add_metric(labels, sum(len(view.brakes) for view in mine))
     yield brakes
 
 
@@ -100,6 +102,25 @@ def _conflicts(conflicts: Mapping[str, int]) -> Family:
     return family
 
 
+QUOTA = {
+    "used": "Our requests in the vendor's window.",
+    "ours": "How many of them the daemon may make by itself.",
+    "limit": "The vendor's limit.",
+    "remaining": "What is left by the vendor's last word.",
+}
+
+
+def _quotas(daemon: Daemon) -> Iterator[Family]:
+    usages = {name: keeper.budget.usage() for name, keeper in daemon.service.keepers.items()}
+    for name, about in QUOTA.items():
+        family = GaugeMetricFamily(f"syncd_quota_{name}", about, labels=("system",))
+        for system, usage in usages.items():
+            value = getattr(usage, name)
+            if value is not None and usage.limit is not None:
+                family.add_metric((system,), value)
+        yield family
+
+
 def _of_process(daemon: Daemon) -> Iterator[Family]:
     troubles = daemon.troubles()
     up = GaugeMetricFamily("syncd_system_up", "1 where a system can be used.", labels=("system",))
@@ -110,6 +131,7 @@ def _of_process(daemon: Daemon) -> Iterator[Family]:
     for health in daemon.healths():
         failing.add_metric((health.name,), health.failures)
     yield failing
+    yield from _quotas(daemon)
     webhooks = CounterMetricFamily("syncd_webhooks", "Webhooks that came.", labels=("system", "outcome"))
     for labels, number in daemon.deliveries.items():
         webhooks.add_metric(labels, number)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from connectors.login import Grant
 from syncd.config import Settings
 
 MASK = "***"
@@ -20,6 +23,35 @@ _PHONE = re.compile(
 )
 
 
+_OAUTH = re.compile(
+    r"((?:access|refresh|id)_token|client_secret|code_verifier)([\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]+"
+    r"|([?&]code=)[^\s\"'&]+"
+    r"|(\bBearer\s+)[\w.~+/=!-]{8,}",
+    re.IGNORECASE,
+)
+
+
+class LiveTokens:
+    """The tokens that this process has used last: they come and go while the configuration stays."""
+
+    def __init__(self) -> None:
+        self._by_system: dict[str, deque[str]] = {}
+
+    def note(self, system: str, grant: Grant) -> None:
+        """Mask these from now on."""
+        known = self._by_system.setdefault(system, deque(maxlen=8))
+        words = (word for word in (grant.access_token, grant.refresh_token) if word)
+        known.extend(word for word in words if len(word) >= SHORTEST and word not in known)
+
+    def __iter__(self) -> Iterator[str]:
+        for tokens in list(self._by_system.values()):
+            yield from list(tokens)
+
+
+LIVE = LiveTokens()
+"""Of this process, like its log."""
+
+
 class Redactor:
     """Masks secrets, e-mail addresses and phone numbers in text that leaves the process as a log."""
 
@@ -30,12 +62,18 @@ class Redactor:
     def __call__(self, text: str) -> str:
         if self._secrets is not None:
             text = self._secrets.sub(MASK, text)
+        for token in LIVE:
+            text = text.replace(token, MASK)
+        text = _OAUTH.sub(lambda m: f"{m[1] or ''}{m[2] or ''}{m[3] or ''}{m[4] or ''}{MASK}", text)
         return _PHONE.sub(MASK, _EMAIL.sub(MASK, text))
 
 
 def secrets_of(settings: Settings) -> set[str]:
     """Every text that a `${…}` of the configuration stands for, and passwords inside URLs, in all forms."""
     found: set[str] = set()
+    for key in (settings.secrets.key, *settings.secrets.old_keys):
+        if key is not None:
+            found.update((key.hex(), base64.b64encode(key).decode(), base64.urlsafe_b64encode(key).decode()))
     if settings.store.url is not None:
         found.update(_forms(settings.store.url.get_secret_value()))
     systems = settings.written.get("systems", {})

@@ -16,6 +16,7 @@ from syncd.service.health import listening
 from syncd.service.hooks import receiving
 from syncd.service.logs import start_logging
 from syncd.service.redact import Redactor, secrets_of
+from syncd.service.reload import refuse_bad_rules
 
 
 async def run(settings: Settings, *, log_json: bool = False) -> None:
@@ -23,6 +24,7 @@ async def run(settings: Settings, *, log_json: bool = False) -> None:
     log = _Log(settings, log_json)
     log.hide(settings)
     try:
+        refuse_bad_rules(settings)
         await _run(settings, log)
     except SyncdError as error:
         logger.error("{}", error)

@@ -17,8 +17,6 @@ from syncd.store.pool import place
 from syncd.store.revision import is_current
 from syncd.store.store import Store
 
-LEASE_SECONDS = 30.0
-
 
 @dataclass(frozen=True, slots=True)
 class OpenStore:
@@ -38,7 +36,8 @@ async def open_store(settings: Settings, clock: Clock, *, daemon: bool) -> Async
     async with open_url(settings, daemon=daemon) as (url, server):
         if not await is_current(url):
             await asyncio.to_thread(_prepare, url, server)
-        async with await Store.open(url, holder=holder(), clock=clock, lease_seconds=LEASE_SECONDS) as store:
+        lease = settings.service.lease
+        async with await Store.open(url, holder=holder(), clock=clock, lease_seconds=lease) as store:
             if daemon:
                 await store.acquire_lease()
             yield OpenStore(store, server)

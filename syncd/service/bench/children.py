@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from syncd.core.errors import NeedsOperator
+from syncd.service.ending import ended
 
 LINE = 64 * 1024 * 1024
 """Bytes of one answer."""
@@ -69,18 +70,7 @@ async def _child(log: Path, *words: str) -> AsyncIterator[Process]:
     try:
         yield process
     finally:
-        await _ended(process)
-
-
-async def _ended(process: Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-    try:
-        async with asyncio.timeout(GRACE):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+        await ended(process, GRACE)
 
 
 async def _line(process: Process) -> bytes:

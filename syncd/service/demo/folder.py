@@ -1,8 +1,9 @@
-"""Room for a demo: what an earlier one left is removed, anybody else's files are not."""
+"""Room for a demo: what an earlier one left is removed, anybody else's files are not; and free ports."""
 
 from __future__ import annotations
 
 import shutil
+import socket
 from pathlib import Path
 
 from syncd.core.errors import NeedsOperator
@@ -27,3 +28,10 @@ def make_room(folder: Path) -> None:
     shutil.rmtree(folder)
     folder.mkdir()
     (folder / MARK).touch()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -14,7 +14,8 @@ import aiohttp
 import orjson
 
 from syncd.core.errors import SyncdError
-from syncd.service.demo.sides import Tables
+from syncd.service.demo.database import Tables
+from syncd.service.demo.systems import Commit
 
 PATIENCE = 30.0
 """Seconds for the sandbox to be ready, and for one call to it."""
@@ -33,33 +34,35 @@ objects:
 
 
 class Marketing:
-    """The service as the people who work in it see it."""
+    """The service as the people who work in it see it: a `Remote`."""
 
     def __init__(self, url: str, token: str, http: aiohttp.ClientSession) -> None:
         self.url, self.token, self._http = url, token, http
 
-    async def update(self, object: str, id: str, fields: Mapping[str, Any]) -> None:
-        """Somebody edits a record."""
-        await self._control("edit", {"object": object, "id": id, "fields": fields})
+    def key(self, table: str) -> str:
+        return "id"
 
-    async def insert(self, object: str, fields: Mapping[str, Any]) -> None:
-        """Somebody makes a record."""
-        await self._control("edit", {"object": object, "op": "create", "fields": fields})
+    def id(self, text: str) -> Any:
+        return text
 
-    async def delete(self, object: str, id: str) -> None:
-        """Somebody deletes a record."""
-        await self._control("edit", {"object": object, "op": "delete", "id": id})
+    @asynccontextmanager
+    async def prepared(self, table: str, id: Any, values: Mapping[str, Any]) -> AsyncIterator[Commit]:
+        yield lambda: self._control("edit", {"object": table, "id": id, "fields": values})
 
-    async def rows(self, object: str, key: str, values: Sequence[str]) -> list[dict[str, Any]]:
-        """The live records with one of some ids, or with one of some values in another field."""
-        found = await self._get(f"/api/{object}", {"ids" if key == "id" else key: ",".join(values)})
-        items: list[dict[str, Any]] = found["items"]
+    async def insert(self, table: str, values: Mapping[str, Any]) -> None:
+        await self._control("edit", {"object": table, "op": "create", "fields": values})
+
+    async def delete(self, table: str, id: Any) -> None:
+        await self._control("edit", {"object": table, "op": "delete", "id": id})
+
+    async def rows(self, table: str, key: str, values: Sequence[Any]) -> list[Mapping[str, Any]]:
+        found = await self._get(f"/api/{table}", {"ids" if key == "id" else key: ",".join(values)})
+        items: list[Mapping[str, Any]] = found["items"]
         return items
 
-    async def all(self, object: str) -> list[dict[str, Any]]:
-        """All live records."""
-        found = await self._get("/_sandbox/state", {"object": object})
-        return list(found[object].values())
+    async def column(self, table: str, column: str) -> list[Any]:
+        found = await self._get("/_sandbox/state", {"object": table})
+        return [row[column] for row in found[table].values()]
 
     async def tell(self, url: str, secret: str) -> None:
         """From now on tell an address of what people change here; not of what the API's user does."""

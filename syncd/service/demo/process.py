@@ -7,7 +7,11 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from syncd.service.ending import ended
 
 GRACE = 15.0
 """Seconds that a daemon gets to end by itself."""
@@ -54,15 +58,18 @@ class Daemon:
     async def stop(self) -> None:
         """Ask it to end, and see to it."""
         process, self._process = self._process, None
-        if process is None or process.returncode is not None:
-            return
-        process.send_signal(signal.SIGTERM)
+        if process is not None:
+            await ended(process, GRACE)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """It stands still meanwhile, and sees only afterwards what was done."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
         try:
-            async with asyncio.timeout(GRACE):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     async def run(self, *words: str) -> tuple[int, str]:
         """A command beside the daemon: its exit code and what it printed."""

@@ -3,85 +3,71 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import signal
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.markup import escape
 
+from syncd.service.demo import crms, office
 from syncd.service.demo.clashes import clash_by_rule, clash_to_ask
-from syncd.service.demo.config import configuration
-from syncd.service.demo.databases import Databases, databases
 from syncd.service.demo.folder import make_room
-from syncd.service.demo.marketing import Marketing, marketing
-from syncd.service.demo.people import make_people
 from syncd.service.demo.process import Daemon
-from syncd.service.demo.sides import write_down
+from syncd.service.demo.scene import Scene
 from syncd.service.demo.story import NotInTimeError, Story
-from syncd.service.demo.systems import Systems
-from syncd.service.demo.view import View
+from syncd.service.demo.view import View, middle
 from syncd.service.demo.watch import Watch
 
 FINE, DIFFERS = 0, 1
 
 
-async def run_demo(folder: Path, *, seconds: float = 60.0, plain: bool = False, seed: int = 7) -> int:
-    """Tell the whole story in `folder`, which is emptied first; answers the exit code."""
-    view = View(plain=plain)
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A story by name: `about` are its systems, `seconds` how long people edit if nothing is said."""
+
+    about: str
+    seconds: float
+    scene: Callable[[Path, int], AbstractAsyncContextManager[tuple[Scene, Path]]]
+
+
+PLAYS = {
+    "crms": Play(crms.ABOUT, 20.0, crms.crms),
+    "databases": Play(office.ABOUT, 60.0, office.office),
+}
+"""The first is the one that is shown if none is named."""
+
+
+async def run_demo(
+    folder: Path, name: str, *, seconds: float | None = None, plain: bool = False, seed: int = 7
+) -> int:
+    """Tell one of `PLAYS` in `folder`, which is emptied first; answers the exit code."""
+    view, play = View(plain=plain), PLAYS[name]
     view.say(
         "[bold]syncd demo[/]: three systems that know partly the same people, kept the same in every way."
     )
     view.say(f"[dim]Everything happens on this machine, in {folder}; nothing needs to be installed.[/]")
     make_room(folder)
-    view.chapter(
-        "Three systems",
-        "A crm and an erp, which are PostgreSQL databases of different shape, and a newsletter service with\n"
-        "a JSON API and webhooks. Each has its own idea of a phone number, a name and an amount. syncd gets\n"
-        "one YAML file that says what corresponds to what.",
-    )
-    async with _story(view, folder, seed) as story:
+    view.chapter("Three systems", play.about)
+    async with _story(view, play, folder, seed) as story:
         try:
-            await _tell(story, seconds)
+            await _tell(story, play.seconds if seconds is None else seconds)
         except NotInTimeError as error:
             story.failures.append(str(error))
         return _verdict(story)
 
 
 @asynccontextmanager
-async def _story(view: View, folder: Path, seed: int) -> AsyncIterator[Story]:
+async def _story(view: View, play: Play, folder: Path, seed: int) -> AsyncIterator[Story]:
     """The story's parts; afterwards everything is ended, whatever happened."""
-    sides = write_down(make_people(seed), seed)
-    place = folder / "marketing"
-    async with databases(folder / "systems") as both, marketing(place, sides.marketing) as service:
-        await both.fill(sides)
-        config = await _configured(folder, place, both, service)
-        daemon, watch = Daemon(config, view.width), Watch(folder / "state")
+    async with play.scene(folder, seed) as (scene, config):
+        daemon, watch = Daemon(config, view.width), Watch(folder / "state", scene.systems)
         try:
-            yield Story(view, Systems(both, service), sides, daemon, watch, seed)
+            yield Story(view, scene, daemon, watch, seed)
         finally:
             await watch.aclose()
             await daemon.stop()
-
-
-async def _configured(folder: Path, place: Path, both: Databases, service: Marketing) -> Path:
-    """The file, and the two secrets that it names; marketing is told where its webhooks go."""
-    port, hooks = _free_port(), _free_port()
-    secret = secrets.token_hex(16)
-    (place / "token").write_text(service.token)
-    (place / "secret").write_text(secret)
-    await service.tell(f"http://127.0.0.1:{hooks}/hooks/marketing", secret)
-    config = folder / "syncd.yaml"
-    config.write_text(configuration(both.crm_url, both.erp_url, service.url, place, port, hooks))
-    return config
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def _tell(story: Story, seconds: float) -> None:
@@ -100,8 +86,8 @@ async def _tell(story: Story, seconds: float) -> None:
     await story.edits(seconds)
     view.chapter(
         "A clash, decided by rule",
-        "Three people edit one field before any has seen the others. The file says: phones, prefer the crm.\n"
-        "The values that lost are kept, and syncd can say why.",
+        "Three people edit one field before any has seen the others. The file says: phones, prefer "
+        f"{story.scene.best}.\nThe values that lost are kept, and syncd can say why.",
     )
     await clash_by_rule(story)
     view.chapter(
@@ -128,9 +114,11 @@ def _verdict(story: Story) -> int:
     view = story.view
     view.say("")
     if not story.failures:
+        view.say(f"[bold green]All agrees, or is listed above as open.[/] {_numbers(story)}")
         view.say(
-            f"[bold green]All agrees, or is listed above as open.[/] [dim]{view.seconds:.0f} s. "
-            f"Look into {story.daemon.config} and {story.daemon.log.name} beside it.[/]"
+            f"[dim]{view.seconds:.0f} s. The configuration is {story.daemon.config}; beside it, in "
+            f"{story.daemon.log.name}, is what the daemon said.\nNext: docs/getting-started.md; `syncd init "
+            "sales:salesforce marketing:hubspot crm:sql` writes the file for systems of your own.[/]"
         )
         return FINE
     view.say("[bold red]Not everything agrees:[/]")
@@ -139,7 +127,17 @@ def _verdict(story: Story) -> int:
     return DIFFERS
 
 
-def demo(folder: Path, *, seconds: float, plain: bool, seed: int) -> int:
+def _numbers(story: Story) -> str:
+    """What the edits of the whole story came to, those around the kill included."""
+    crowd = story.people()
+    made, arrived = len(crowd.edits), crowd.latencies
+    return (
+        f"{made} edits, {made - len(arrived)} lost; in all others after {middle(arrived) * 1000:.0f} ms "
+        f"in the middle, {middle(arrived, 0.99):.1f} s for 99 of 100, the kill included."
+    )
+
+
+def demo(folder: Path, name: str, *, seconds: float | None, plain: bool, seed: int) -> int:
     """Run it; SIGTERM and Ctrl-C end every process that it started. 130 when it was interrupted."""
 
     async def interruptible() -> int:
@@ -148,7 +146,7 @@ def demo(folder: Path, *, seconds: float, plain: bool, seed: int) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, task.cancel)
-        return await run_demo(folder, seconds=seconds, plain=plain, seed=seed)
+        return await run_demo(folder, name, seconds=seconds, plain=plain, seed=seed)
 
     with suppress(asyncio.CancelledError):
         return asyncio.run(interruptible())

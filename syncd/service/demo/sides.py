@@ -8,12 +8,11 @@ from datetime import date
 from random import Random
 from typing import Any
 
+from syncd.service.demo.database import Row, Tables
 from syncd.service.demo.dirt import Dirt
 from syncd.service.demo.newsletter import newsletter
 from syncd.service.demo.people import Company, Contact, Deal, People
 
-Row = dict[str, Any]
-Tables = dict[str, list[Row]]
 CODES = {"new": "10", "qualified": "20", "offer": "30", "won": "80", "lost": "90"}
 """The erp's codes of a deal's stage."""
 ERP_FIRST = 70_000

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 from rich.markup import escape
 
-from syncd.service.demo.edits import MAILS, Crowd
+from syncd.service.demo.crowd import Crowd
 from syncd.service.demo.process import Daemon
-from syncd.service.demo.sides import Sides
-from syncd.service.demo.systems import KINDS, SYSTEMS, Systems
+from syncd.service.demo.scene import Scene
+from syncd.service.demo.systems import Systems
 from syncd.service.demo.view import View, counters, middle
 from syncd.service.demo.watch import Linked, State, Watch
 
@@ -24,12 +24,6 @@ PATIENCE = 120.0
 """Seconds to wait for anything that must come to an end."""
 EDITS_A_SECOND = 8
 BURST_A_SECOND = 40
-HEARD = {
-    "crm": "found by asking every 500 ms",
-    "erp": "the triggers ring at once",
-    "marketing": "its webhooks tell at once",
-}
-"""How each system's edits are heard of."""
 
 
 class NotInTimeError(Exception):
@@ -41,13 +35,16 @@ class Story:
     """What all acts work with."""
 
     view: View
-    systems: Systems
-    sides: Sides
+    scene: Scene
     daemon: Daemon
     watch: Watch
     seed: int
     crowd: Crowd | None = None
     failures: list[str] = field(default_factory=list)
+
+    @property
+    def systems(self) -> Systems:
+        return self.scene.systems
 
     # -- waiting --------------------------------------------------------------------------------------------
 
@@ -65,7 +62,7 @@ class Story:
         """Whether nothing is on its way, and still is not a moment later."""
         for _ in range(3):
             state = await self.watch.state()
-            if state is None or not state.quiet:
+            if state is None or not state.quiet(self.systems.streams):
                 return False
             await asyncio.sleep(0.1)
         return True
@@ -75,31 +72,19 @@ class Story:
     async def make(self) -> None:
         """Three systems that never heard of each other."""
         view, counts = self.view, await self.systems.count()
-        rows = [(kind, *(found.get(system, "-") for system in SYSTEMS)) for kind, found in counts.items()]
-        view.table(("rows in", *SYSTEMS), rows)
-        dirt = ", ".join(f"{number} x {kind}" for kind, number in self.sides.dirt.most_common())
+        names = self.systems.names
+        rows = [(kind, *(found.get(system, "-") for system in names)) for kind, found in counts.items()]
+        view.table(("rows in", *names), rows)
+        much = sorted(self.scene.dirt.items(), key=lambda item: -item[1])
+        dirt = ", ".join(f"{number} x {kind}" for kind, number in much)
         view.say(f"  The data is as dirty as real data: {dirt}.")
         view.say("  One person, as the three systems wrote her or him down:")
-        for row in self._same_people():
+        for row in self.scene.person:
             view.say(f"    {escape(row)}")
         code, said = await self.daemon.run("check")
         view.command(f"syncd check -c {self.daemon.config}", said)
         if code:
             self.failures.append(f"`syncd check` ended with {code}")
-
-    def _same_people(self) -> list[str]:
-        """A line for each system's words about one person with a foreign name."""
-        theirs = {row["mail"].lower(): row for row in self.sides.erp["people"]}
-        also = {row["address"].lower(): row for row in self.sides.marketing["members"]}
-        for row in self.sides.crm["contacts"]:
-            one, other = theirs.get(row["email"].lower()), also.get(row["email"].lower())
-            if one and other and not row["last_name"].isascii() and one["tel"]:
-                return [
-                    f"crm {row['id']}: {(row['first_name'], row['last_name'], row['phone'])!r}",
-                    f"erp {one['person_no']}: {(one['name'], one['tel'])!r}",
-                    f"marketing {other['id']}: {(other['given'], other['family'], other['mobile'])!r}",
-                ]
-        return []
 
     async def first_sync(self) -> None:
         """Everything that one system has and the other lacks."""
@@ -122,12 +107,23 @@ class Story:
         total, whole = sum(before.values()), sum(one.whole for one in linked.values())
         self.view.say(
             f"  {total} rows became {whole} records that every system has, in {took:.1f} s "
-            f"with the start of the daemon. Rows of one person were matched by e-mail address, not doubled; "
+            f"with the start of the daemon. Rows of one person were matched, not doubled; "
             f"{state.decided} fields that differed were decided by rule."
         )
+        await self._nobody_twice()
         self.view.say(f"  What nobody can decide by rule is listed, never guessed: {_open(state)}.")
         copies = {kind: await self.watch.copies(kind) for kind in before}
-        self.crowd = Crowd.of(self.systems, copies, self.seed)
+        self.crowd = Crowd.of(self.systems, self.scene.acts, copies, self.seed)
+
+    async def _nobody_twice(self) -> None:
+        """Compare with how many there really are, where that is known."""
+        for kind, wanted in self.scene.there.items():
+            found = (await self.systems.count())[kind]
+            told = ", ".join(f"{system} {number}" for system, number in found.items())
+            more = sum(abs(number - wanted) for number in found.values())
+            self.view.say(f"  There are {wanted} of kind {kind}: {told}. Duplicates: [bold]{more}[/].")
+            if more:
+                self.failures.append(f"there are {wanted} of kind {kind}, and not in every system: {told}")
 
     async def _progress(self, before: dict[str, int]) -> dict[str, int]:
         """Of the rows that were there, those whose record every system has by now."""
@@ -140,18 +136,23 @@ class Story:
 
     async def edits(self, seconds: float) -> None:
         """People work on both sides."""
-        crowd = self.people()
+        crowd, scene = self.people(), self.scene
+        before = scene.calls() if scene.calls is not None else 0
         await self._watched(f"people at work for {seconds:.0f} s", crowd.work(seconds, rate=EDITS_A_SECOND))
-        for system, how in HEARD.items():
+        for system, how in scene.heard.items():
             mine = [e.latency for e in crowd.edits if e.system == system and e.latency is not None]
             self.view.say(
                 f"  from {system}: {len(mine)} edits; in all others after {middle(mine) * 1000:.0f} ms in "
                 f"the middle, {middle(mine, 0.99) * 1000:.0f} ms for 99 of 100  [dim]({how})[/]"
             )
-        taken = await self.systems.marketing.taken()
-        self.view.say(f"  {taken} signed webhooks of marketing were taken.")
+        if scene.calls is not None:
+            spent = scene.calls() - before
+            each = spent / max(1, len(crowd.edits))
+            self.view.say(f"  {spent} calls of the two APIs, {each:.1f} for each edit, polls included.")
+        taken = await scene.taken()
+        self.view.say(f"  {taken} signed webhooks of {scene.hooked} were taken.")
         if not taken:
-            self.failures.append("no webhook of marketing was taken")
+            self.failures.append(f"no webhook of {scene.hooked} was taken")
 
     async def _watched(self, title: str, work: Awaitable[None], note: str = "") -> None:
         """Show edits while `work` makes them, and until the last one has arrived."""
@@ -159,7 +160,7 @@ class Story:
         looking = asyncio.create_task(crowd.keep_looking())
         working = asyncio.ensure_future(work)
         try:
-            with self.view.edits(crowd, title) as edits:
+            with self.view.edits(crowd, title, self.scene.ways) as edits:
 
                 async def done() -> bool:
                     edits.update(await self.watch.state(), note)
@@ -221,8 +222,8 @@ class Story:
     async def _doubles(self) -> int:
         """E-mail addresses of newcomers, which are unique, that some system holds more than once."""
         doubles = 0
-        for system, table in KINDS["contact"].items():
-            found = await self.systems.column(system, table, MAILS[system])
+        for system, table in self.systems.kinds["contact"].items():
+            found = await self.systems.column(system, table, self.scene.mails[system])
             new = [mail for mail in found if mail and ".new" in mail]
             doubles += len(new) - len(set(new))
         return doubles

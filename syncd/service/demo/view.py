@@ -16,13 +16,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from syncd.service.demo.edits import Crowd
+from syncd.service.demo.crowd import Crowd
 from syncd.service.demo.watch import State
 
 SHOWN = 12
 """Edits in the live view."""
-WAYS = {"crm": "[cyan]crm[/]", "erp": "[magenta]erp[/]", "marketing": "[yellow]marketing[/] (webhook)"}
-"""Where an edit was made, and how it is told."""
 PLAIN_EVERY = 5.0
 """Seconds between plain lines of what a live view would show."""
 
@@ -74,9 +72,9 @@ class View:
             yield bars
 
     @contextmanager
-    def edits(self, crowd: Crowd, title: str) -> Iterator[Edits]:
-        """A view of edits as they are made and arrive."""
-        edits = Edits(self, crowd, title)
+    def edits(self, crowd: Crowd, title: str, ways: Mapping[str, str]) -> Iterator[Edits]:
+        """A view of edits as they are made and arrive. `ways` names where, by system, in rich's markup."""
+        edits = Edits(self, crowd, title, ways)
         with edits:
             yield edits
 
@@ -128,8 +126,8 @@ class Bars:
 class Edits:
     """The last edits with their latency, and the counters; plain, a line every few seconds."""
 
-    def __init__(self, view: View, crowd: Crowd, title: str) -> None:
-        self._view, self._crowd, self._title = view, crowd, title
+    def __init__(self, view: View, crowd: Crowd, title: str, ways: Mapping[str, str]) -> None:
+        self._view, self._crowd, self._title, self._ways = view, crowd, title, ways
         self._live = Live(console=view.console, refresh_per_second=8, transient=True)
         self._told, self._said = time.monotonic(), ""
 
@@ -156,7 +154,7 @@ class Edits:
         made.add_column("arrived after", justify="right", width=13)
         made.add_column("what")
         for edit in self._crowd.edits[-SHOWN:]:
-            way = WAYS[edit.system]
+            way = self._ways[edit.system]
             took = "[yellow]…[/]" if edit.latency is None else f"[green]{edit.latency * 1000:.0f} ms[/]"
             made.add_row(str(edit.number), way, took, escape(edit.said))
         return made

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from syncd.service.demo.systems import STREAMS, Copies
+from syncd.service.demo.systems import Copies, Systems
 from syncd.store import server
 from syncd.store.home import find_home
 from syncd.store.pool import open_plain
@@ -51,17 +51,16 @@ class State:
     parked: int
     read: int
 
-    @property
-    def quiet(self) -> bool:
-        """Whether nothing is on its way."""
-        return self.read == STREAMS and not (self.behind or self.waiting)
+    def quiet(self, streams: int) -> bool:
+        """Whether nothing is on its way, and each of so many streams was read."""
+        return self.read == streams and not (self.behind or self.waiting)
 
 
 class Watch:
     """A connection to the store of the daemon that keeps its state in `folder`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, systems: Systems) -> None:
+        self._folder, self._systems = folder, systems
         self._pool: Any = None
 
     async def state(self) -> State | None:
@@ -72,20 +71,21 @@ class Watch:
     async def copies(self, kind: str) -> list[Copies]:
         """Ids by system of the records that every system of a kind has."""
         rows = await self._ask(lambda pool: pool.fetch(_COPIES, kind)) or ()
-        return [{system: _id(system, remote_id) for system, remote_id in row[0].items()} for row in rows]
+        remotes = self._systems.remotes
+        return [{system: remotes[system].id(text) for system, text in row[0].items()} for row in rows]
 
     async def progress(self) -> dict[str, Linked]:
         """How far each kind is."""
         rows = await self._ask(lambda pool: pool.fetch(_PROGRESS)) or ()
         return {row["kind"]: Linked(row["linked"], row["records"], row["whole"]) for row in rows}
 
-    async def conflict(self, kind: str, crm_id: int, field: str) -> dict[str, Any] | None:
-        """The newest conflict about one field of a record that the crm has under an id."""
+    async def conflict(self, kind: str, system: str, id: Any, field: str) -> dict[str, Any] | None:
+        """The newest conflict about one field of a record that a system has under an id."""
         sql = """select c.conflict, c.state, c.why, c.candidates from conflicts c
         join links l on l.record_id = c.record_id and l.remote_id = $2::text
-        join streams s on s.stream = l.stream and s.system = 'crm' and s.kind = $1
+        join streams s on s.stream = l.stream and s.system = $4 and s.kind = $1
         where c.field = $3 order by c.conflict desc limit 1"""
-        row = await self._ask(lambda pool: pool.fetchrow(sql, kind, str(crm_id), field))
+        row = await self._ask(lambda pool: pool.fetchrow(sql, kind, str(id), field, system))
         return None if row is None else dict(row)
 
     async def aclose(self) -> None:
@@ -108,7 +108,3 @@ class Watch:
         except Exception:  # whatever a store says that starts, stops or has no tables yet
             await self.aclose()
             return None
-
-
-def _id(system: str, remote_id: str) -> int | str:
-    return remote_id if system == "marketing" else int(remote_id)
