@@ -47,6 +47,8 @@ async def test_a_conflict_is_listed_shown_and_decided(pair: Pair) -> None:
         done = await pair.syncd("conflicts")
         assert done.code == 1
         assert "Annie" in done.out
+        assert "(crm:1, erp:1)" in done.out
+        assert "`syncd conflicts decide N --candidate C`" in done.out
         (row,) = await listed(pair, "conflicts")
         assert (row["conflict"], row["field"], row["base"]) == (number, "first_name", "Ann")
         assert row["ids"] == {"crm": ["1"], "erp": ["1"]}
@@ -54,17 +56,21 @@ async def test_a_conflict_is_listed_shown_and_decided(pair: Pair) -> None:
         assert sorted(values) == ["Anna", "Annie"]
         shown = await pair.syncd("conflicts", "show", str(number))
         assert "crm:1, erp:1" in shown.out
+        assert f"`syncd conflicts decide {number} --candidate C`" in shown.out
 
         outside = await pair.syncd("conflicts", "decide", str(number), "--candidate", "7")
         assert outside.code == 2
         neither = await pair.syncd("conflicts", "decide", str(number))
-        assert neither.code == 2
+        assert (neither.code, f"syncd conflicts show {number}" in neither.err) == (2, True)
         decided = await pair.syncd(
             "conflicts", "decide", str(number), "--candidate", str(values.index("Annie")), "--json"
         )
         assert (decided.code, decided.json()["state"]) == (0, "done")
         await crm.until("select 1 from people where first_name = 'Annie'")
         assert (await pair.syncd("conflicts")).code == 0
+        shown = await pair.syncd("conflicts", "show", str(number))
+        assert "decided" in shown.out
+        assert "--candidate" not in shown.out
         assert (await pair.syncd("conflicts", "decide", str(number), "--value", "x")).code == 1
 
 
@@ -78,7 +84,9 @@ async def test_a_parked_write_is_listed_and_tried_again(pair: Pair) -> None:
         (row,) = await listed(pair, "parked", "--system", "erp")
         assert (row["parked"], row["direction"], row["field"]) == (number, "out", "given")
         assert "Annabelle" not in done.out
-        assert (await pair.syncd("parked", "show", str(number))).code == 0
+        assert "(1)" in done.out
+        shown = await pair.syncd("parked", "show", str(number))
+        assert (shown.code, f"`syncd parked retry {number}`" in shown.out) == (0, True)
         assert await listed(pair, "parked", "--system", "crm") == []
 
         await erp.con.execute("alter table contacts drop constraint short")
@@ -102,6 +110,9 @@ async def test_a_brake_is_shown_with_what_it_holds_and_released(pair: Pair) -> N
         assert (await pair.syncd("brakes")).code == 1
         (row,) = await listed(pair, "brakes")
         assert (row["system"], row["kind"], row["op"], row["held"]) == ("erp", "contact", "create", 3)
+        told = (await pair.syncd("brakes", "show", str(number))).out
+        assert told.splitlines()[0] == f"brake {number}: create of contact in erp, holds 3"
+        assert f"`syncd brakes release {number}`" in told
         shown = await listed(pair, "brakes", "show", str(number))
         assert [write["ids"] for write in shown["writes"]] == [{"crm": [str(n)]} for n in (1, 2, 3)]
         assert all(write["version"] == write["version_now"] for write in shown["writes"])
@@ -146,7 +157,7 @@ async def test_a_sweep_that_is_asked_for_comes_to_its_end(pair: Pair) -> None:
         done = await pair.syncd("sweep", "crm")
         assert (done.code, done.out) == (0, "2 sweeps begin\n")
         swept = "select bool_and(swept_at > $1) from streams where system = 'crm'"
-        assert await store.until(swept, before, within=30)
+        assert await store.until(swept, before, within=120)
 
 
 async def test_a_request_without_a_daemon_waits_for_one(pair: Pair) -> None:
@@ -201,3 +212,19 @@ async def test_a_conflict_about_a_reference_names_what_it_points_at(pair: Pair) 
     assert {target["name"] for target in row["targets"].values()} == {"Acme", "Zet"}
     acme = next(n for n, target in row["targets"].items() if target["name"] == "Acme")
     assert f'company {acme} "Acme" (crm:1, erp:' in shown.out
+
+
+NOT_THERE = {
+    "nosys:1": "no contact lives in a system nosys, but in crm, erp",
+    "crm:77": "there is none of that id, it was not read yet",
+    "77": "a remote's id is written SYSTEM:REMOTE_ID",
+    "Ann": "write a number, or SYSTEM:REMOTE_ID",
+}
+
+
+async def test_what_cannot_be_explained_is_told_with_what_to_try(pair: Pair) -> None:
+    async with one_person(pair):
+        for ident, words in NOT_THERE.items():
+            for command in ("explain", "history"):
+                done = await pair.syncd(command, "contact", ident)
+                assert (done.code, words in done.err) == (1, True), done

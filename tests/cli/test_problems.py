@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import Done, syncd
+from tests.support.commands import ROOT, SYNCD, Done, syncd
 from tests.support.pair import CONFIG, Pair, run_sql
 
 FreshDatabase = Callable[[], Awaitable[str]]
@@ -32,7 +34,7 @@ FILES = {
     "missing file": (("${env:CRM}", "${file:no.txt}"), "syncd.yaml:3:", "the file no.txt cannot be read"),
     "plain secret": (("${env:CRM}", "postgresql://a:pw@h/d"), "syncd.yaml:3:", "${env:"),
     "archiving": (("    conflicts:", ARCHIVING), "syncd.yaml:", '"archive" is missing'),
-    "not yet": (("key_field: syncd_id, ", "where: a, "), "syncd.yaml:", "not yet: a filter on records"),
+    "condition": (("strategy: ask", "strategy: ask, when: a"), "syncd.yaml:", 'when: speaks of "a"'),
 }
 
 
@@ -157,3 +159,56 @@ async def test_wrong_usage(tmp_path: Path) -> None:
     assert (await syncd(tmp_path, "nonsense")).code == 2
     assert (await syncd(tmp_path, "conflicts", "decide")).code == 2
     assert (await syncd(tmp_path)).code == 2
+
+
+SALES = "sales: {connector: salesforce, auth: "
+MISFITS = {
+    "Salesforce by the app's own log-in": (
+        SALES + '{flow: client_credentials, client_id: a, client_secret: "${env:STORE}"}}',
+        "needs the org's My Domain as login_url. Write login_url: https://",
+    ),
+    "Salesforce by a session": (
+        SALES + '{flow: session, access_token: "${env:STORE}"}}',
+        "flow session needs the org's My Domain as login_url",
+    ),
+    "HubSpot without what signs": (
+        'marketing: {connector: hubspot, auth: {token: "${env:STORE}"}, webhooks: {}}',
+        "webhooks needs a secret: the app's client secret",
+    ),
+    "HubSpot by journal without an app": (
+        'marketing: {connector: hubspot, auth: {token: "${env:STORE}"}, capture: journal}',
+        "capture: journal needs an app by OAuth",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISFITS)
+async def test_settings_that_do_not_go_together(tmp_path: Path, case: str) -> None:
+    section, words = MISFITS[case]
+    (tmp_path / "syncd.yaml").write_text(CONFIG.replace("systems:\n", f"systems:\n  {section}\n", 1))
+    said = refused(await syncd(tmp_path, "check", env=ENV), 2)
+    name = section.partition(":")[0]
+    assert said.startswith(f"syncd.yaml:3:{len(name) + 5}: systems.{name}: "), said
+    assert words in said
+
+
+@pytest.mark.parametrize("args", [("schema",), ("--json", "connectors"), ("connectors",), ("--help",)])
+async def test_output_that_nobody_reads_to_its_end_is_no_failure(
+    tmp_path: Path, args: tuple[str, ...]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *SYNCD,
+            *args,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=writer,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    finally:
+        os.close(writer)
+    async with asyncio.timeout(60):
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (1 if args == ("--help",) else 141, b"")

@@ -23,10 +23,11 @@ async def pair(tmp_path: Path, fresh_database: FreshDatabase) -> Pair:
 
 
 async def synced(pair: Pair) -> None:
-    """Everything in both systems, the daemon stopped."""
-    async with Watch.on(pair.erp, "orgs") as erp, Watch.on(pair.store, "outbox") as store, pair.running():
+    """Everything in both systems, nothing on its way, the daemon stopped."""
+    queues = ("outbox", "sends", "inbox")
+    async with Watch.on(pair.erp, "orgs") as erp, Watch.on(pair.store, *queues) as store, pair.running():
         await erp.until("select 1 from orgs having count(*) = 5")
-        await store.until("select 1 where not exists (select from outbox) and not exists (select from sends)")
+        await store.until(f"select not exists (select from {' union all select from '.join(queues)})")
 
 
 async def test_plan_then_run_then_reconcile(pair: Pair) -> None:

@@ -13,7 +13,8 @@ from connectors.base import Connector
 from connectors.rest import RestConnector
 from connectors.rest.sandbox import RestSandbox
 from syncd.core.errors import NeedsOperator
-from tests.contract.subject import Person, Row, Subject
+from tests.contract.sandbox_subject import SandboxSubject
+from tests.contract.subject import Row
 
 PEOPLE = {
     "name": {},
@@ -90,7 +91,7 @@ RULES = [
 ]
 
 
-class RestSubject(Subject):
+class RestSubject(SandboxSubject):
     """One sandbox in this process. `hostile` turns on all quirks of its hostile profile."""
 
     exempt = {  # noqa: RUF012
@@ -98,10 +99,8 @@ class RestSubject(Subject):
     }
 
     def __init__(self, sandbox: RestSandbox) -> None:
-        super().__init__()
-        self.sandbox = sandbox
-        sandbox.fired.told = lambda: self.fired.update(sandbox.fired.traps())
-        self.words: dict[str, Any] = copy.deepcopy(dict(WORDS))
+        super().__init__(sandbox)
+        self.words = copy.deepcopy(dict(WORDS))
         self.words["paging"]["limit"] = self.page
         self.words["errors"]["rules"] = list(RULES)
         self._follow()
@@ -160,47 +159,12 @@ class RestSubject(Subject):
     async def bad_login(self) -> Connector | None:
         return self._at(self.sandbox.url, "secret-and-wrong")
 
-    async def create(self, fields: Row, object: str | None = None) -> str:
-        row = self.sandbox.people.edit(object or "people", "create", fields=fields)
-        assert row is not None
-        return str(row.id)
-
-    async def update(self, remote_id: str, fields: Row, object: str | None = None) -> None:
-        self.sandbox.people.edit(object or "people", id=remote_id, fields=fields)
-
-    async def delete(self, remote_id: str) -> None:
-        self.sandbox.people.edit("people", "delete", id=remote_id)
-
-    async def bulk_edit(self, fields: Row) -> None:
+    async def bulk_edit(self, fields: Row) -> None:  # the sandbox tells by itself of stamps that tie
         self.sandbox.people.edit("people", "bulk", fields=fields)
 
     async def rows(self) -> dict[str, Row]:
         rows = self.sandbox.people.rows("people").items()
         return {i: dict(row.fields) for i, row in rows if not row.archived}
-
-    async def late(self, fields: Row) -> Person:
-        number = self.sandbox.people.begin("people", fields=fields)
-
-        async def commit() -> None:
-            self.sandbox.people.commit(number)
-
-        return commit
-
-    @asynccontextmanager
-    async def lose_answer(self) -> AsyncIterator[None]:
-        fault = self.sandbox.arm("lose_answer", route="write")
-        yield
-        assert fault.fired, "the answer was not lost"
-
-    @asynccontextmanager
-    async def stall_write(self, remote_id: str) -> AsyncIterator[Person]:
-        fault = self.sandbox.arm("hang", route="write")
-
-        async def waiting() -> None:
-            await fault.reached.wait()
-
-        yield waiting
-        self.sandbox.faults.disarm()
 
     async def arm(self, trap: int) -> None:
         quirks: dict[int, dict[str, Any]] = {
@@ -239,11 +203,5 @@ class RestSubject(Subject):
         with pytest.raises(NeedsOperator, match="403"):
             await connector.describe()
 
-    async def hide(self, remote_id: str) -> None:
-        self.sandbox.set_quirks(hidden=[remote_id])
-
     async def archive(self, remote_id: str) -> None:
         self.sandbox.people.edit("people", "archive", id=remote_id)
-
-    async def silent_edit(self, remote_id: str, value: str) -> None:
-        await self.update(remote_id, {"name": value})

@@ -189,13 +189,3 @@ async def test_a_write_of_ours_that_is_taken_back_is_seen_though_the_page_is_as_
         await subject.update(one, {"name": "name 1"})
         assert [change.fields["name"] for change in await mirror.poll()] == ["name 1"]
         assert await mirror.poll() == []
-
-
-async def test_a_full_page_that_names_no_next_one_is_told() -> None:
-    async with RestSubject.running("plain") as subject:
-        subject.words["paging"]["next"] = "nxet"
-        for n in range(subject.page + 1):
-            await subject.create(person(n))
-        connector = await subject.connector()
-        notes = (await connector.describe()).objects["people"].notes
-        assert any("names no next one" in note for note in notes)

@@ -354,6 +354,37 @@ async def test_what_an_operator_is_told(place: Place) -> None:
         await db.install()
 
 
+async def test_a_missing_right_is_told_only_where_one_is_missing(place: Place) -> None:
+    """SQLSTATE 55000 comes from a database's, a table's or a trigger's state, whatever the role may do."""
+    db = await place.table("create table t (id serial primary key, a text)")
+    first = (await db.write([push(1, a="x")]))[0]
+    assert isinstance(first, Accepted)
+    await place.conn.execute("alter table t replica identity nothing; create publication p for table t")
+    change = Push(2, "t", PushOp.UPDATE, 1, 1, {"a": "y"}, remote_id=first.remote_id)
+    [refused] = await db.write([change])
+    assert isinstance(refused, Rejected)
+    assert (refused.code, refused.field) == ("55000", None)
+    assert "REPLICA IDENTITY" in refused.message
+    assert "GRANT" not in refused.message
+
+
+async def test_a_database_that_allows_no_connections_is_told_as_one(place: Place) -> None:
+    await place.conn.execute("create table t (id serial primary key, a text)")
+    db = await place.reader("t")
+    name = await place.conn.fetchval("select current_database()")
+    admin = await asyncpg.connect(place.url, database="postgres")
+    try:
+        await admin.execute(f'alter database "{name}" allow_connections false')
+        for ask in (db.describe, db.install):
+            with pytest.raises(NeedsOperator) as caught:
+                await ask()
+            assert "ALLOW_CONNECTIONS" in caught.value.todo
+            assert "GRANT" not in caught.value.todo
+    finally:
+        await admin.execute(f'alter database "{name}" allow_connections true')
+        await admin.close()
+
+
 async def test_many_tasks_may_be_the_first_at_once(place: Place) -> None:
     db = await place.table("create table t (id serial primary key, a text)")
     got = await asyncio.gather(*(db.write([push(n, a="x")]) for n in range(8)))

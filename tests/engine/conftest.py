@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from syncd.store.store import Store
+from tests.support.journals import assert_replays
 from tests.support.rig import Rig
 
 CASES = Path(__file__).parents[1] / "cases" / "pair"
@@ -76,6 +77,7 @@ async def pair(
 
     yield make
     for done in made:
+        await assert_replays(done.rig.world.store)  # whatever the test was about
         await done.rig.aclose()
         await done.crm.close()
         await done.erp.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 import asyncpg
@@ -103,6 +104,16 @@ class Daemon:
         if self._store is not None:
             await self._store.abandon()
         self.rig = self._store = None
+
+
+@asynccontextmanager
+async def at_rest(lab: Lab) -> AsyncIterator[Rig]:
+    """One process that lives, once all is at rest."""
+    daemon = Daemon(lab)
+    try:
+        yield await daemon.rest()
+    finally:
+        await daemon.end()
 
 
 async def empty_store(url: str) -> None:

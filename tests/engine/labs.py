@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,17 @@ class MemoryLab:
             words[name] = "" if self.features.client_ids else f"match: [{name}]"
         self.settings = settings_of(folder / f"{variant}.yaml", filled(text, words))
         self.sides: dict[str, MemoryRemote] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, store_url: str, folder: Path, variant: str) -> AsyncIterator[MemoryLab]:
+        """Both CRMs, empty."""
+        lab = cls(store_url, folder, variant)
+        await lab.reset()
+        try:
+            yield lab
+        finally:
+            await lab.aclose()
 
     @property
     def keyless(self) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from syncd.store import intents
 from syncd.store.rows import Collision
-from tests.engine.conftest import MakePair
+from tests.engine.conftest import MakePair, Pair
 from tests.engine.test_deletes import fetch
 
 
@@ -111,14 +111,19 @@ async def test_too_long_for_the_other_side_is_parked_per_field(pair: MakePair) -
     assert tuple(await p.row("erp", "select title, town from firms")) == ("Acme Ltd", "Bern")
 
 
-async def test_a_settlement_that_fails_leaves_nothing_in_the_air(
-    pair: MakePair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def with_an_edit_to_write(pair: MakePair) -> Pair:
     p = await pair()
     await p.crm.execute("insert into company (name, city) values ('Acme', 'Rome')")
     await p.rig.settle()
     await p.crm.execute("update company set city = 'Bern'")
     await p.rig.read()
+    return p
+
+
+async def test_a_settlement_that_fails_leaves_nothing_in_the_air(
+    pair: MakePair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p = await with_an_edit_to_write(pair)
     failed: list[int] = []
 
     async def fails(*_: object) -> int:
@@ -141,11 +146,7 @@ async def test_a_settlement_that_fails_leaves_nothing_in_the_air(
 async def test_a_connector_that_breaks_in_a_write_leaves_nothing_in_the_air(
     pair: MakePair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    p = await pair()
-    await p.crm.execute("insert into company (name, city) values ('Acme', 'Rome')")
-    await p.rig.settle()
-    await p.crm.execute("update company set city = 'Bern'")
-    await p.rig.read()
+    p = await with_an_edit_to_write(pair)
 
     async def breaks(*_: object) -> None:
         monkeypatch.undo()

@@ -105,6 +105,28 @@ async def test_children_that_vanish_with_our_delete_spread_nothing(pair: MakePai
     assert await p.one("erp", "select count(*) from people") == 1
 
 
+@pytest.mark.parametrize("against", ["ask", "delete-wins"])
+@pytest.mark.parametrize("firm", ["null", "2"])
+async def test_nor_do_those_that_left_the_parent_before_its_delete(
+    pair: MakePair, firm: str, against: str
+) -> None:
+    """The system that we delete in has not been told of it yet, and takes them along."""
+    p = await pair(capture="triggers", deletes=f"{{policy: propagate, against_edit: {against}}}")
+    await firms(p, 20)
+    await p.crm.execute("insert into contact (email, last, company_id) values ('a@b.org', 'Ek', 1)")
+    await p.rig.settle()
+    first = await p.one("erp", "select firm from people")
+    await p.erp.execute(f"update people set firm = {firm}")
+    await p.erp.execute(f"delete from firms where firm_no = {first}")
+    await p.rig.sweep()
+    await p.rig.pushers[p.rig.stream("crm", "company").id].push()
+    assert await p.one("crm", "select count(*) from contact") == 0
+    await p.rig.settle()
+    assert await p.one("erp", "select count(*) from people") == 1
+    assert await p.one("crm", "select count(*) from company") == 19
+    assert await fetch(p, "select * from conflicts") == []
+
+
 @pytest.mark.parametrize(("policy", "synced"), [("unlink", False), ("ignore", True)])
 async def test_a_delete_that_spreads_nothing(pair: MakePair, policy: str, synced: bool) -> None:
     p = await pair(capture="triggers", deletes=f"{{policy: {policy}}}")
@@ -115,6 +137,19 @@ async def test_a_delete_that_spreads_nothing(pair: MakePair, policy: str, synced
     assert await p.one("crm", "select count(*) from company") == 9
     states = await fetch(p, "select state from links where record_id = (select min(record_id) from links)")
     assert {row["state"] for row in states} == {"gone", "live" if synced else "detached"}
+
+
+async def test_what_was_unlinked_before_it_was_made_elsewhere_is_not_made(pair: MakePair) -> None:
+    p = await pair(capture="triggers", deletes="{policy: unlink}")
+    await firms(p, 1)
+    await p.crm.execute("insert into company (name) values ('Brief')")
+    crm = p.rig.intakes[p.rig.stream("crm", "company").id]
+    await crm.read()
+    await p.crm.execute("delete from company where name = 'Brief'")
+    await crm.read()
+    await p.rig.settle()
+    assert await p.one("erp", "select count(*) from firms") == 1
+    assert await fetch(p, "select * from outbox") == []
 
 
 async def test_an_emptied_side_deletes_nothing(pair: MakePair) -> None:

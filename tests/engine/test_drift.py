@@ -95,6 +95,19 @@ async def test_a_column_made_anew_clears_nothing_and_is_filled(pair: MakePair) -
     assert await cities(p, "crm") == ["Rome", None]
 
 
+async def test_a_column_made_anew_is_filled_though_it_was_read_before_its_sweep(pair: MakePair) -> None:
+    p = await started(pair, erp_capture="triggers")
+    await p.erp.execute("alter table firms drop town")
+    await flow(p.rig)
+    await p.erp.execute("alter table firms add town varchar(30)")
+    p.rig.keepers["erp"].doubt.set()
+    await p.rig.look()
+    await p.erp.execute("update firms set title = title")
+    await p.rig.settle()
+    await flow(p.rig)
+    assert await cities(p, "erp") == ["Rome", "Bonn"]
+
+
 @pytest.mark.parametrize(
     "moved",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from connectors.memory import FieldDef, MemoryRemote, ObjectDef
 from syncd.config import load as load_settings
+from syncd.core.errors import SchemaMoved
 from syncd.store.store import Store
 from tests.engine.test_drift import flow
 from tests.support.rig import Rig, options
@@ -69,6 +71,23 @@ def without(name: str) -> dict[str, FieldDef]:
 
 def the(remote: MemoryRemote) -> str:
     return next(iter(remote.rows("firms")))
+
+
+async def test_a_create_that_was_refused_before_anybody_looked_is_made_once_nothing_is_asked_for(
+    drift: Drift,
+) -> None:
+    drift.b.reshape("firms", {**FIELDS, "branch": FieldDef(required=True)})
+    drift.a.create("firms", {"name": "Bolt", "city": "Bonn", "size": 6})
+    await flow(drift.rig)
+    assert await drift.parked() == [("required", "branch")]
+    drift.rig.keepers["b"].doubt.set()
+    await flow(drift.rig)
+    assert await drift.parked() == [("required", "branch"), ("schema", None)]
+    drift.b.reshape("firms", FIELDS)
+    drift.rig.keepers["b"].doubt.set()
+    await flow(drift.rig)
+    assert drift.said(drift.b, "city") == {"Acme": "Rome", "Bolt": "Bonn"}
+    assert await drift.parked() == []
 
 
 async def test_a_missing_key_is_noticed_by_a_read(drift: Drift) -> None:
@@ -138,4 +157,36 @@ async def test_a_field_that_writes_may_not_name_though_it_is_described_is_parked
     drift.rig.keepers["b"].doubt.set()
     await flow(drift.rig)
     assert drift.said(drift.b, "city") == {"Acme": "Bern"}
+    assert await drift.parked() == []
+
+
+async def test_the_version_of_a_read_that_leaves_out_a_field_is_none_to_compare_with(drift: Drift) -> None:
+    """Else a write would pass over an edit of that field, which nobody has seen."""
+    drift.b.update("firms", the(drift.b), {"city": "Milan"})
+    drift.b.reshape("firms", without("city"))
+    with suppress(SchemaMoved):
+        await drift.rig.read()
+    drift.b.reshape("firms", FIELDS)  # it is back before anybody has looked at the schema
+    await drift.rig.look()
+    drift.a.update("firms", the(drift.a), {"city": "Turin"})
+    await flow(drift.rig)
+    assert drift.said(drift.a, "city") == drift.said(drift.b, "city") == {"Acme": "Turin"}
+    async with drift.rig.world.store.plain() as con:
+        kept = [row["candidates"] for row in await con.fetch("select candidates from conflicts")]
+    assert [{c["value"] for c in candidates} for candidates in kept] == [{"Milan", "Turin"}]
+
+
+async def test_a_create_that_was_refused_for_a_field_is_made_when_the_field_is_back(drift: Drift) -> None:
+    drift.rig.keepers["b"].doubt.set()
+    await drift.rig.look()  # just now all was well: a refusal is taken for one of that record
+    drift.b.reshape("firms", without("city"))
+    drift.a.create("firms", {"name": "Newco", "city": "Oslo", "size": 1})
+    await flow(drift.rig)
+    assert await drift.parked() == [("unknown_field", "city")]
+    drift.rig.keepers["b"].doubt.set()
+    await flow(drift.rig)
+    drift.b.reshape("firms", FIELDS)
+    drift.rig.keepers["b"].doubt.set()
+    await flow(drift.rig)
+    assert drift.said(drift.b, "city") == {"Acme": "Rome", "Newco": "Oslo"}
     assert await drift.parked() == []

@@ -72,7 +72,8 @@ async def test_a_restored_record_is_asked_about_again(pair: MakePair) -> None:
     assert await p.one("erp", "select town from firms") == decided["candidates"][0]["value"]
 
 
-async def test_a_question_about_the_record_ends_when_all_sides_delete(pair: MakePair) -> None:
+async def edited_and_deleted(pair: MakePair) -> Pair:
+    """A company that the crm deleted and the office edited, about which a person is asked."""
     p = await pair(
         capture="triggers", erp_capture="triggers", deletes="{policy: propagate, against_edit: ask}"
     )
@@ -82,6 +83,11 @@ async def test_a_question_about_the_record_ends_when_all_sides_delete(pair: Make
     await p.crm.execute("delete from company")
     await p.rig.intakes[p.rig.stream("erp", "company").id].read()
     await p.rig.settle()
+    return p
+
+
+async def test_a_question_about_the_record_ends_when_all_sides_delete(pair: MakePair) -> None:
+    p = await edited_and_deleted(pair)
     [asked] = await fetch(p, "select conflict, state from conflicts where field = ''")
     assert asked["state"] == "open"
     await p.erp.execute("delete from firms")
@@ -92,15 +98,7 @@ async def test_a_question_about_the_record_ends_when_all_sides_delete(pair: Make
 
 
 async def test_a_question_about_the_record_ends_when_the_deleter_restores(pair: MakePair) -> None:
-    p = await pair(
-        capture="triggers", erp_capture="triggers", deletes="{policy: propagate, against_edit: ask}"
-    )
-    await p.crm.execute("insert into company (name, city) values ('Acme', 'Rome')")
-    await p.rig.settle()
-    await p.erp.execute("update firms set town = 'Oslo'")
-    await p.crm.execute("delete from company")
-    await p.rig.intakes[p.rig.stream("erp", "company").id].read()
-    await p.rig.settle()
+    p = await edited_and_deleted(pair)
     await p.crm.execute("insert into company (id, name, city) values (1, 'Acme', 'Rome')")
     await p.rig.settle()
     assert await fetch(p, "select conflict from conflicts where state = 'open'") == []

@@ -12,9 +12,11 @@ from connectors.memory import MemoryRemote
 from syncd.core.errors import RetryLater
 from syncd.core.nouns import Change, Op
 from syncd.engine import hints as hints_module
+from syncd.engine.batch import Hold
 from syncd.engine.hints import Hints
+from syncd.engine.save import hold
 from syncd.engine.world import Stream
-from tests.engine.crash import Daemon
+from tests.engine.crash import at_rest
 from tests.engine.labs import MemoryLab
 from tests.support.rig import Rig
 
@@ -61,13 +63,10 @@ def only(remote: MemoryRemote) -> str:
 
 @pytest.fixture
 async def case(store_url: str, tmp_path: Path) -> AsyncIterator[Case]:
-    lab = MemoryLab(store_url, tmp_path, "upsert")
-    await lab.reset()
-    lab.sides["crm"].create("people", {"email": "ann@x.org", "name": "Ann"})
-    daemon = Daemon(lab)
-    yield Case(lab, await daemon.rest())
-    await daemon.end()
-    await lab.aclose()
+    async with MemoryLab.opened(store_url, tmp_path, "upsert") as lab:
+        lab.sides["crm"].create("people", {"email": "ann@x.org", "name": "Ann"})
+        async with at_rest(lab) as rig:
+            yield Case(lab, rig)
 
 
 async def test_many_at_once_are_one_row_per_id_and_one_commit(case: Case) -> None:
@@ -213,3 +212,34 @@ async def test_what_comes_during_a_read_that_lingered_waits_for_the_next_one(
     assert told.is_set()
     assert len(await case.waiting()) == 2 - reads
     assert case.rig.world.bells.inbox[case.stream("crm").id].is_set(), "it rang for the next time"
+
+
+async def test_a_delivery_of_too_many_ids_is_one_read_of_the_feed(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints_module, "MOST_NAMED", 3)
+    case.crm.create("people", {"email": "bob@x.org", "name": "Bob"})
+    stream = case.stream("crm")
+    bell = case.rig.world.bells.read[stream.id]
+    bell.clear()
+    await case.tell(case.crm, "1", "2", "3", "3")
+    assert (len(await case.waiting()), bell.is_set()) == (3, False)
+    await case.tell(case.crm, *(str(n) for n in range(100, 104)))
+    assert (len(await case.waiting()), bell.is_set()) == (3, True)
+
+
+async def test_a_read_that_begins_while_another_asks_for_the_same_id_leaves_nothing_waiting(
+    case: Case,
+) -> None:
+    one, other = (case.crm.create("people", {"email": f"{name}@x.org"}) for name in ("bea", "cid"))
+    world, stream = case.rig.world, case.stream("crm").id
+    await case.tell(case.crm, one)
+    async with world.store.write(numbers=10) as tx:
+        await hold(tx, world, stream, 0, [Hold(one, "fetch", None), Hold(other, "fetch", None)])
+        reading = asyncio.create_task(case.work("crm"))
+        while (stream, one) not in world.fetching:
+            await asyncio.sleep(0)
+    await reading
+    await case.work("crm")
+    assert await case.waiting() == []
+    assert not world.refetch

@@ -108,7 +108,7 @@ async def test_explain_names_the_event_the_rivals_the_rule_and_where_it_is(pair:
     await p.crm.execute("update company set city = 'Bern'")
     await p.rig.settle()
     story = await story_of(p, "company", "crm:1")
-    maps = {s.system: s.map for s in p.rig.streams if s.kind == "company"}
+    maps = {(s.system, s.object): s.map for s in p.rig.streams if s.kind == "company"}
     found = explain(story, "city", maps)
     assert found.value == "Bern"
     assert found.origin.startswith("crm said so")
@@ -128,7 +128,7 @@ async def test_explain_tells_of_a_write_that_is_due_and_of_an_open_conflict(pair
     await p.crm.execute("update company set city = 'Bern'")
     await p.erp.execute("update firms set town = 'Oslo' where title = 'Acme'")
     await p.rig.read()
-    maps = {s.system: s.map for s in p.rig.streams if s.kind == "company"}
+    maps = {(s.system, s.object): s.map for s in p.rig.streams if s.kind == "company"}
     clash = explain(await story_of(p, "company", "crm:1"), "city", maps)
     assert "open since" in clash.rivals[0]
     assert all("frozen" in place.status for place in clash.places)

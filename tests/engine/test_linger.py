@@ -1,4 +1,4 @@
-"""Writes that may linger go together."""
+"""Writes that may linger go together, and so do reads that somebody rang for."""
 
 from __future__ import annotations
 
@@ -45,3 +45,23 @@ async def test_what_comes_while_a_write_lingers_shares_its_call(pair: MakePair) 
     engine.stop()
     await running
     assert await p.row("erp", "select count(*), count(distinct xmin::text) from people") == (3, 1)
+
+
+async def test_what_comes_while_a_read_lingers_shares_it(pair: MakePair) -> None:
+    p = await pair(erp_capture=f"scan, linger: {LINGER}")
+    world = p.rig.world
+    clock = world.clock = HeldClock()
+    engine = Engine(world, p.rig.settings, p.rig.keepers)
+    running = asyncio.create_task(engine.run())
+    async with Watch.on(world.store.url, "records") as watch:
+        await asyncio.wait_for(engine.caught_up.wait(), 60)
+        await p.erp.execute("insert into people (mail, name) values ('a@x.org', 'Ann')")
+        world.bells.read[p.rig.stream("erp", "contact").id].set()
+        await asyncio.wait_for(clock.began.wait(), 60)
+        assert await watch.con.fetchval("select count(*) from records") == 0
+        await p.erp.execute("insert into people (mail, name) values ('b@x.org', 'Bob')")
+        clock.enough.set()
+        await watch.until("select count(*) = 2 from records", within=60)
+        assert await watch.con.fetchval("select count(distinct xmin::text) from records") == 1
+    engine.stop()
+    await running

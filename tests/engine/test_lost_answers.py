@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from connectors.memory import MemoryRemote
+from syncd.engine.recover import recover
+from syncd.engine.settle import TRIES_BEFORE_PARKING
 from tests.engine.crash import Daemon, left_over, listed
 from tests.engine.labs import VARIANTS, MemoryLab
 from tests.support.rig import Rig
@@ -134,6 +137,18 @@ async def test_a_look_up_that_hides_for_longer_than_declared_ends_at_the_unique_
     assert unlisted.fired
 
 
+async def test_a_create_that_is_read_before_it_can_be_looked_for_is_in_doubt_no_more(case: Make) -> None:
+    c: Case = await case("findable", find_lag=60.0)
+    lost = c.erp.faults.arm("write.after_commit")
+    await c.rig.read()
+    await c.rig.work()
+    (ann,) = c.crm.rows("people")
+    c.crm.update("people", ann, {"name": "Ann Poe"})
+    await c.one(email="ann@x.org", name="Ann Poe")
+    assert lost.fired == 1
+    assert c.rig.world.doubts == {}
+
+
 async def test_without_a_key_it_is_listed_until_it_shows_up_and_matches(case: Make) -> None:
     c: Case = await case("keyless")
     lost, hidden = c.erp.faults.arm("write.after_commit"), c.erp.faults.arm("read.hide", times=1)
@@ -196,3 +211,112 @@ async def test_a_create_that_lands_after_it_was_made_again_makes_one_record(case
     late.release()
     await c.one(email="ann@x.org")
     assert late.fired == 1
+
+
+@pytest.mark.parametrize("variant", ["upsert", "findable", "client_ids"])
+async def test_a_lost_create_of_who_is_deleted_meanwhile_holds_up_nobody(case: Make, variant: str) -> None:
+    c: Case = await case(variant)
+    lost = c.erp.faults.arm("write.after_commit")
+    await c.rig.read()
+    await c.rig.pushers[c.rig.stream("erp", "contact").id].push()
+    [ann] = c.crm.rows("people")
+    c.crm.delete("people", ann)
+    c.erp.create("people", {"email": "bob@x.org"})
+    await c.run()
+    assert lost.fired == 1
+    assert "bob@x.org" in {row["email"] for row in c.crm.rows("people").values()}
+    assert await left_over(c.rig.world.store) == {}
+
+
+async def test_answers_that_are_lost_now_and_then_list_nobody(case: Make) -> None:
+    c: Case = await case("upsert")
+    await c.run()
+    (ann,) = c.crm.rows("people")
+    for number in range(TRIES_BEFORE_PARKING + 2):
+        lost = c.erp.faults.arm("write.after_commit")
+        c.crm.update("people", ann, {"name": f"Ann {number}"})
+        await c.one(name=f"Ann {number}")
+        assert lost.fired == 1
+
+
+def bends_names(remote: MemoryRemote) -> None:
+    """From now on it keeps names in small letters."""
+    fields = remote.tables["people"].fields
+    fields["name"] = replace(fields["name"], normalise=("lower",))
+
+
+async def bob_lost(c: Case) -> str:
+    """Bob is typed in `erp`; the answer of `crm`, whose word counts, to his create is lost."""
+    await c.run()
+    bends_names(c.crm)
+    lost = c.crm.faults.arm("write.after_commit")
+    bob = c.erp.create("people", {"email": "bob@x.org", "name": "Bob Ray"})
+    await c.rig.intakes[c.rig.stream("erp", "contact").id].read()
+    await c.rig.pushers[c.rig.stream("crm", "contact").id].push()
+    assert lost.fired == 1
+    return bob
+
+
+async def conflicts(c: Case) -> int:
+    async with c.rig.world.store.read() as con:
+        return int(await con.fetchval("select count(*) from conflicts"))
+
+
+@pytest.mark.parametrize("variant", ["upsert", "findable", "client_ids"])
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_what_a_lost_create_left_in_another_form_is_nobodys_edit(
+    case: Make, variant: str, restarts: bool
+) -> None:
+    c: Case = await case(variant)
+    bob = await bob_lost(c)
+    if restarts:
+        c.rig.world.doubts.clear()
+        await recover(c.rig.world)
+    await c.run()
+    assert c.erp.rows("people")[bob]["name"] == "Bob Ray"
+    assert await conflicts(c) == 0
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_what_a_lost_create_said_is_known_when_its_record_has_moved(case: Make, restarts: bool) -> None:
+    c: Case = await case("findable", find_lag=60.0)
+    bob = await bob_lost(c)
+    c.erp.update("people", bob, {"name": "Bob Roy"})
+    await c.rig.intakes[c.rig.stream("erp", "contact").id].read()
+    if restarts:
+        c.rig.world.doubts.clear()
+        await recover(c.rig.world)
+    await c.run()
+    assert c.erp.rows("people")[bob]["name"] == "Bob Roy"
+    assert sorted(row["name"] for row in c.crm.rows("people").values()) == ["Ann Lee", "bob roy"]
+    assert await conflicts(c) == 0
+
+
+async def test_a_copy_that_was_found_is_not_made_again_before_it_is_read(case: Make) -> None:
+    """An edit comes between the look-up of its key and the read by its id."""
+    c: Case = await case("findable")
+    lost, hidden = c.erp.faults.arm("write.after_commit"), c.erp.faults.arm("read.hide", times=1000)
+    await c.rig.read()
+    pusher = c.rig.pushers[c.rig.stream("erp", "contact").id]
+    await pusher.push()
+    await pusher.push()
+    [ann] = c.crm.rows("people")
+    c.crm.update("people", ann, {"name": "Ann Poe"})
+    await c.rig.read()
+    await pusher.push()
+    assert (lost.fired, c.erp.calls["write"]) == (1, 1)
+    hidden.times = 0
+    await c.one(name="Ann Poe")
+
+
+@pytest.mark.parametrize("variant", ["upsert", "findable", "client_ids"])
+async def test_a_lost_create_of_who_is_deleted_meanwhile_makes_nobody_anew(case: Make, variant: str) -> None:
+    c: Case = await case(variant)
+    lost = c.erp.faults.arm("write.after_commit")
+    await c.rig.intakes[c.rig.stream("crm", "contact").id].read()
+    await c.rig.pushers[c.rig.stream("erp", "contact").id].push()
+    [ann] = c.crm.rows("people")
+    c.crm.delete("people", ann)
+    await c.run()
+    assert lost.fired == 1
+    assert (c.crm.rows("people"), c.erp.rows("people")) == ({}, {})

@@ -62,7 +62,7 @@ async def test_a_year_later_the_past_is_gone_and_what_stands_is_still_explained(
     pages = await count(store, "pages")
     assert await a_round(p, clock) == {"pages": pages}
     number = await find_record(store, "company", "crm:1")
-    maps = {s.system: s.map for s in p.rig.streams if s.kind == "company"}
+    maps = {(s.system, s.object): s.map for s in p.rig.streams if s.kind == "company"}
     told = explain(await load_story(store, "company", number), "city", maps).origin
     assert "the journal begins on" in told
 

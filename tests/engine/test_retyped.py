@@ -61,6 +61,30 @@ async def test_a_retyped_field_is_read_anew_without_a_conflict(pair: MakePair, c
     assert await p.one("crm", "select phone from contact") == "43"
 
 
+async def test_an_earlier_mapping_is_swept_for_as_a_new_one_is(pair: MakePair, changed: Change) -> None:
+    """What was edited while nobody read the field is found although its mapping is known."""
+    p = await pair()
+    await p.crm.execute("insert into contact (email, last) values ('a@b.org', 'Ek')")
+    await p.rig.settle()
+    rig = await changed(p, {"phone: tel, ": ""})
+    await swept(rig)
+    await p.erp.execute("update people set tel = '2'")
+    await rig.settle()
+    assert await p.one("crm", "select phone from contact") is None
+    rig = await changed(p, {"company: firm,": "phone: tel, company: firm,"})
+    await swept(rig)
+    assert await p.one("crm", "select phone from contact") == "2"
+
+
+async def test_the_same_mapping_is_not_swept_for_again(pair: MakePair, changed: Change) -> None:
+    p = await pair()
+    for words in ({"phone: tel, ": ""}, {"company: firm,": "phone: tel, company: firm,"}):
+        await swept(await changed(p, words))
+    rig = await changed(p, {})
+    async with rig.world.store.plain() as con:
+        assert not await con.fetchval("select count(*) from streams where swept_at = 'epoch'")
+
+
 async def test_an_edit_before_the_retyped_field_was_read_anew(pair: MakePair, changed: Change) -> None:
     p = await pair()
     await p.crm.execute("insert into contact (email, last, phone) values ('a@b.org', 'Ek', '0042')")

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import asyncpg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlmodel import SQLModel
 
@@ -55,6 +57,15 @@ def declare(url: str) -> None:
     made.dispose()
 
 
+def upgrade_to(url: str, revision: str) -> None:
+    """The store of an earlier release."""
+    config = Config()
+    config.set_main_option("script_location", str(scripts()))
+    with engine(url).connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
 async def test_migrated_and_declared_databases_are_the_same(fresh_database: FreshDatabase) -> None:
     migrated, declared = await fresh_database(), await fresh_database()
     await asyncio.to_thread(upgrade, migrated)
@@ -87,6 +98,19 @@ async def test_upgrade_goes_to_the_head_once(fresh_database: FreshDatabase) -> N
     assert upgrade(url) == steps
     assert current(url) == steps[-1]
     assert pending(url) == upgrade(url) == []
+
+
+async def test_what_was_approved_stays_so(fresh_database: FreshDatabase) -> None:
+    url = await fresh_database()
+    await asyncio.to_thread(upgrade_to, url, "0004")
+    con = await asyncpg.connect(url)
+    await con.execute(
+        "insert into outbox (seq, stream, record_id, approved) values (1, 1, 1, true), (2, 1, 2, false)"
+    )
+    await asyncio.to_thread(upgrade, url)
+    rows = await con.fetch("select seq, approved from outbox order by seq")
+    await con.close()
+    assert [tuple(row) for row in rows] == [(1, "any"), (2, None)]
 
 
 async def test_two_upgrades_at_once_take_turns(fresh_database: FreshDatabase) -> None:

@@ -5,44 +5,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from connectors.sandboxes.webhooks import TRIES
 from tests.sandbox.client import Crm, crm
+from tests.sandbox.listener import Listener
 
 SECRET = "a secret of this test"
-
-
-class Listener:
-    """A receiver that notes all that comes; `refuse` next deliveries get a 503."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.deliveries: list[tuple[Mapping[str, str], bytes]] = []
-        self.refuse = 0
-        self.came = asyncio.Event()
-
-    async def take(self, request: web.BaseRequest) -> web.Response:
-        self.deliveries.append((request.headers, await request.read()))
-        self.came.set()
-        self.refuse -= 1
-        return web.Response(status=503 if self.refuse >= 0 else 204)
-
-    async def until(self, count: int) -> None:
-        """Wait for so many deliveries."""
-        async with asyncio.timeout(10):
-            while len(self.deliveries) < count:
-                self.came.clear()
-                await self.came.wait()
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        return [event for _, body in self.deliveries for event in orjson.loads(body)["events"]]
 
 
 @asynccontextmanager

@@ -80,7 +80,7 @@ class Beside:
         counts = {name: await self.store.con.fetchval(f"select count(*) from {name}") for name in QUIET}
         return {name: count for name, count in counts.items() if count}
 
-    async def settled(self, within: float = 45.0) -> None:
+    async def settled(self, within: float = 180.0) -> None:
         """Return when nothing waits and both sides say the same but for what is listed as open."""
         differ: Any = None
 
@@ -130,15 +130,14 @@ class Beside:
 
         async def done() -> bool:
             now = await self._swept_at()
-            return all(now[stream] != before[stream] for stream in before)
+            return all(now[stream] not in (None, before[stream]) for stream in before)
 
-        await self.store.when(done, 30.0)
+        await self.store.when(done, 120.0)
 
     async def _swept_at(self) -> dict[Any, Any]:
-        return {
-            row["stream"]: row["swept_at"]
-            for row in await self.store.con.fetch("select stream, swept_at from streams")
-        }
+        """By stream, None while a sweep that was asked for has not come to its end."""
+        sql = "select stream, case when swept_at > '1971-01-01' then swept_at end as swept_at from streams"
+        return {row["stream"]: row["swept_at"] for row in await self.store.con.fetch(sql)}
 
     async def reconciled(self) -> list[Any]:
         """What `syncd reconcile` finds, without what is listed as an open conflict."""

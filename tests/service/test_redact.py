@@ -71,15 +71,20 @@ def test_errors_and_other_libraries_words_are_masked_too(secrets: set[str], *, a
     start_logging("info", json=as_json, redact=Redactor(secrets), stream=out)
     password = "p@ss-canary"
     try:
-        raise ValueError(f"cannot use {password} for ann@example.org")
+        try:
+            raise KeyError("Wanda Canary")
+        except KeyError as first:
+            raise ValueError(f"cannot use {password} for ann@example.org, Wanda Canary") from first
     except ValueError as error:
         logger.opt(exception=error).bind(who="bob@example.org").error("it failed with {}", password)
     logging.getLogger("somebody").warning("called %s", "+49 30 1234567")
     logger.remove()
     text = out.getvalue()
-    for secret in (password, "ann@example.org", "bob@example.org", "1234567"):
+    for secret in (password, "ann@example.org", "bob@example.org", "1234567", "Wanda Canary"):
         assert secret not in text
+    assert "KeyError" in text
     assert "ValueError" in text
+    assert "test_redact.py" in text  # the way to it
     assert "somebody: called ***" in text
     if as_json:
         lines = [json.loads(line) for line in text.splitlines()]

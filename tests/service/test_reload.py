@@ -87,6 +87,42 @@ async def test_a_broken_file_is_refused_whole_and_the_old_one_stays(pair: Pair) 
         assert TAKEN not in daemon.log
 
 
+REFUSED = {
+    "a field": ("last_name: family", "last_name: famly", 'contacts has no field "famly"'),
+    "an object": ("object: contacts", "object: contactz", 'erp has no "contactz"'),
+    "a database": ("${env:ERP}", "${env:LOST}", "Check the database's name in the url"),
+}
+
+
+@pytest.mark.parametrize("change", REFUSED)
+async def test_what_a_system_refuses_is_refused_whole(pair: Pair, change: str) -> None:
+    old, new, said = REFUSED[change]
+    head, question, query = pair.erp.partition("?")
+    pair.env["LOST"] = f"{head}_lost{question}{query}"
+    async with Watch.on(pair.erp, "contacts") as erp, pair.running() as daemon:
+        await erp.until("select 1 from contacts")
+        before = await ready(daemon)
+        pair.write(PREFERRING.replace(old, new))
+        done = await pair.syncd("reload")
+        assert (done.code, said in done.out) == (2, True), done
+        assert "syncd.yaml:" in done.out
+        await run_sql(pair.crm, "update people set first_name = 'Anna'")
+        await erp.until("select 1 from contacts where given = 'Anna'")
+        after = await ready(daemon)
+        assert (after["config"], after["status"]) == (before["config"], "ok")
+        assert TAKEN not in daemon.log
+
+
+async def test_a_system_out_of_reach_is_no_reason_to_refuse(pair: Pair) -> None:
+    pair.env["AWAY"] = "postgresql://127.0.0.1:1/erp"
+    async with Watch.on(pair.erp, "contacts") as erp, pair.running() as daemon:
+        await erp.until("select 1 from contacts")
+        pair.write(PREFERRING.replace("${env:ERP}", "${env:AWAY}"))
+        done = await pair.syncd("reload")
+        assert (done.code, "erp is waited for: " in done.out) == (0, True), done
+        await daemon.said(TAKEN)
+
+
 @pytest.mark.parametrize("change", ["another store", "another port"])
 async def test_what_only_a_restart_can_change_is_refused(pair: Pair, change: str) -> None:
     texts = {

@@ -14,7 +14,7 @@ from syncd.service.compose import open_service
 from syncd.service.daemon import Daemon
 from syncd.service.health import readiness
 from syncd.service.vendors import load_settings
-from tests.support.pair import ERP, Pair, run_sql
+from tests.support.pair import CONFIG, ERP, Pair, run_sql
 from tests.support.watching import Watch
 
 FreshDatabase = Callable[[], Awaitable[str]]
@@ -62,6 +62,56 @@ async def test_a_table_without_a_mapped_column_sleeps_alone(pair: Pair) -> None:
         await erp.con.execute("alter table contacts add column family text")
         await erp.until("select 1 from contacts where mail = 'ann@example.org' and org is not null")
         assert daemon.troubles() == {}
+
+
+async def test_after_a_restart_a_lost_column_is_left_alone_and_comes_back(pair: Pair) -> None:
+    """What its mapping once fitted is treated as while running: only the field waits, not its kind."""
+    async with Watch.on(pair.erp, "contacts") as erp, Watch.on(pair.crm, "people") as crm:
+        async with daemon_of(pair):
+            await erp.until("select 1 from contacts where mail = 'ann@example.org'")
+            async with Watch.on(pair.store, "meta") as store:
+                await store.until("select count(*) = 4 from meta where key like 'schema:%'")
+        await erp.con.execute("alter table contacts rename family to surname")
+        await crm.con.execute("update people set first_name = 'Anna', last_name = 'Lee'")
+        async with daemon_of(pair) as daemon:
+            assert await erp.until("select 1 from contacts where given = 'Anna' and surname is null")
+            assert daemon.troubles() == {}
+            await erp.con.execute("update contacts set given = 'Annie'")
+            await crm.until("select 1 from people where first_name = 'Annie' and last_name = 'Lee'")
+            listed = "select field from parked where code = 'schema'"
+            async with Watch.on(pair.store, "parked") as store:
+                assert await store.until(listed) == "family"
+                await erp.con.execute("alter table contacts rename surname to family")
+                daemon.service.keepers["erp"].doubt.set()
+                await erp.until("select 1 from contacts where family = 'Lee'")
+                await store.until("select not exists (select from parked)")
+
+
+async def test_after_a_restart_a_new_required_column_stops_creates_only(pair: Pair) -> None:
+    async with Watch.on(pair.erp, "contacts") as erp, daemon_of(pair):
+        await erp.until("select 1 from contacts where mail = 'ann@example.org'")
+        async with Watch.on(pair.store, "meta") as store:
+            await store.until("select count(*) = 4 from meta where key like 'schema:%'")
+    await run_sql(pair.erp, "alter table contacts add branch text not null default 'x'")
+    await run_sql(pair.erp, "alter table contacts alter branch drop default")
+    await run_sql(pair.crm, "insert into people (email) values ('bob@example.org')")
+    await run_sql(pair.crm, "update people set first_name = 'Anna' where email = 'ann@example.org'")
+    async with Watch.on(pair.erp, "contacts") as erp, daemon_of(pair) as daemon:
+        await erp.until("select 1 from contacts where given = 'Anna'")
+        assert daemon.troubles() == {}
+        await erp.con.execute("alter table contacts alter branch set default 'x'")
+        daemon.service.keepers["erp"].doubt.set()
+        await erp.until("select 1 from contacts where mail = 'bob@example.org'")
+
+
+async def test_after_a_restart_a_field_that_never_was_is_a_mistake(pair: Pair) -> None:
+    async with daemon_of(pair), Watch.on(pair.erp, "contacts") as erp:
+        await erp.until("select 1 from contacts where mail = 'ann@example.org'")
+    pair.write(CONFIG.replace("last_name: family", "last_name: famly"))
+    async with daemon_of(pair) as daemon, Watch.on(pair.erp, "orgs") as erp:
+        await run_sql(pair.crm, "update companies set name = 'Acme Ltd'")
+        await erp.until("select 1 from orgs where title = 'Acme Ltd'")
+        assert list(daemon.troubles()) == ["erp.contact"]
 
 
 async def test_a_table_that_is_missing_sleeps_alone(pair: Pair) -> None:

@@ -76,6 +76,7 @@ class Model:
 
     def __init__(self, seed: int, edits: int = 10) -> None:
         self.random = random.Random(seed)
+        self.rules = random.Random(-1 - seed)  # of their own, so that they move nothing else of a schedule
         self.edits_left = edits
         self.seq = 1
         self.now = 100.0
@@ -84,6 +85,7 @@ class Model:
         self.seen: set[int] = set()
         self.known: dict[str, frozenset[int]] = {}
         self.clashes: list[Clash] = []
+        self.blind: list[Clash] = []  # those where the system that speaks had no base
         self.faults: list[str] = []
         self.unanswered: set[tuple[str, str]] = set()
         self.excused: set[int] = set()
@@ -91,6 +93,8 @@ class Model:
         self.coincided: set[str] = set()
         self.imitated: set[str] = set()
         self.looked: dict[str, tuple[Candidate, ...]] = {}
+        self.stood: dict[str, set[int]] = {}
+        self.again: set[int] = set()  # edits that stood, lost, and stand again
         self.book = RuleBook(self.random.choice(RULES))
         self.unblocked = False
         self.count = self.random.choice((2, 2, 3, 3, 4))
@@ -130,6 +134,7 @@ class Model:
             guard=pick.choice(("compare", "compare", "compare", "read", "read", "none")),
             stored=pick.random() < 0.6,
             clock=pick.choice((0.0, 0.0, 1.0, -1.0)),
+            rewrites=self.rules.choice((0.0,) * 7 + (0.4,)),
         )
 
     def _first_values(self, based: bool) -> None:
@@ -344,9 +349,17 @@ class Model:
         )
         self._count_seen(before, read.change, out)
         self.record, self.links[name] = out.record, out.link
+        self._stands(out.changed)
         self._list(out.clashes)
+        self.blind += [clash for clash in out.clashes if clash.field.capitalize() not in before.shadow]
         if "Tags" in read.change.fields and read.change.fields["Tags"] == out.record.fields.get("tags"):
             self._coincide(read)
+
+    def _stands(self, changed: Mapping[str, Any]) -> None:
+        for name in changed.keys() - {"tags"}:
+            stood, edit = self.stood.setdefault(name, set()), edit_of(changed[name])
+            self.again |= stood & {edit}
+            stood.add(edit)
 
     def _coincide(self, read: Read) -> None:
         """Equal sets agree, though an element may be there by another's hand than the one that we know of."""
@@ -425,11 +438,25 @@ class Model:
             flight.outcome = "stale"
             self.happened["stale compare-and-set"] += 1
             return
+        self._rewrite(remote, flight)
         flight.outcome = "committed"
         flight.edit = self.history.last
         flight.stored, flight.version = remote.read()
         flight.elements = dict(remote.elements)
         self._count_commit(remote, flight, before)
+
+    def _rewrite(self, remote: Remote, flight: Flight) -> None:
+        """In the very save, before anybody is answered. A field that only we write keeps to us.
+
+        Not where an answer tells the new version and not what was stored: compare-and-set would then pass
+        over the rule's word, and over its next one, which nobody ever saw.
+        """
+        if remote.quirks.guard == "compare" and not remote.quirks.stored:
+            return
+        for key in flight.due.fields:
+            ours = key == "Score" and self.lanes[remote.name].direction is Direction.OUT
+            if key != "Tags" and not ours and self.rules.random() < remote.quirks.rewrites:
+                self.people.rewrite(remote, key, self.now)
 
     def _write(self, remote: Remote, flight: Flight, *, late: bool = False) -> bool:
         before = dict(remote.values)
@@ -499,6 +526,10 @@ class Model:
             self.links[name] = uncertain(link, flight.due.fields, flight.due.versions)
             if flight.outcome == "committed":
                 self.doubt[name] = flight.edit
+            else:
+                here = self.remotes[name].values
+                said = {key for key, value in flight.due.fields.items() if reduces(here[key], value)}
+                self.imitated |= {key.lower() for key in said}
             self.unanswered |= {(name, field) for field in flight.due.fields}
             self.fetch[name].append({})
             after = None

@@ -58,6 +58,10 @@ class PlainMap:
         return self.entries
 
     @property
+    def by_canon(self) -> dict[str, tuple[PlainEntry, ...]]:
+        return {entry.name: (entry,) for entry in self.entries}
+
+    @property
     def remote_fields(self) -> tuple[str, ...]:
         return tuple(entry.remote_name for entry in self.entries)
 

@@ -83,7 +83,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a late landing taken for what stands",
-        "link.py",
+        "ghosts.py",
         "            work.agreed[name] = versions[name]\n",
         "            work.agreed[name] = work.version_of(name)\n",
         AGREED,
@@ -91,15 +91,15 @@ MUTATIONS = (
     Mutation(
         "what is agreed is due",
         "due.py",
-        "    if newest <= 0 or",
-        "    if newest < 0 or",
+        "version > agreed.get(name, number)}",
+        "version >= agreed.get(name, number)}",
         DUE,
     ),
     Mutation(
         "what the shadow holds already is sent",
         "due.py",
-        "if shadow.get(name, ABSENT) not in (value, ABSENT)}",
-        "if shadow.get(name, ABSENT) is not ABSENT}",
+        "if held not in (value, ABSENT)}",
+        "if held is not ABSENT}",
         DUE,
     ),
     Mutation(
@@ -133,6 +133,13 @@ MUTATIONS = (
         STORED,
     ),
     Mutation(
+        "a word of the remote's own, in the save of our write, taken for normalisation",
+        "settle.py",
+        "    shadow |= edited\n",
+        "",
+        STORED,
+    ),
+    Mutation(
         "a reduction of what we sent flows back",
         "link.py",
         "    if not work.unsure:\n        return False\n    pairs",
@@ -156,10 +163,31 @@ MUTATIONS = (
     ),
     Mutation(
         "our landed write not known when the remote folded it",
-        "link.py",
+        "ghosts.py",
         " or reduces(value, g.value)",
         "",
         UNCERTAIN,
+    ),
+    Mutation(
+        "an edit that an unanswered write went over is not kept",
+        "ghosts.py",
+        "    if mine and mine[0].version > planned:\n",
+        "    if False:\n",
+        UNCERTAIN,
+    ),
+    Mutation(
+        "a landing that shows a reduction ends all doubt about the form",
+        "link.py",
+        "        work.unsure |= cut\n",
+        "",
+        UNCERTAIN,
+    ),
+    Mutation(
+        "a remote that was told a candidate keeps its own",
+        "settle.py",
+        "            record = told_rival(record, name, link.system, versions[name])\n",
+        "            pass\n",
+        CLASH,
     ),
     Mutation(
         "old evidence accepted",
@@ -269,7 +297,7 @@ MUTATIONS = (
     Mutation(
         "an equal value of a second system is not counted",
         "link.py",
-        "                    work.join(name, theirs)\n",
+        "                    work.join(name, theirs, base)\n",
         "                    pass\n",
         CLASH,
     ),
@@ -297,8 +325,23 @@ MUTATIONS = (
     Mutation(
         "a field that only travels in is written",
         "due.py",
-        "        if entry.direction is not Direction.IN and _behind",
-        "        if _behind",
+        "            entry.direction is not Direction.IN\n            and not moved",
+        "            not moved",
         ONE_WAY,
     ),
 )
+
+FOUND_BY: dict[str, tuple[int, ...]] = {
+    "held read equal to the shadow dropped": (1918,),
+    "only the last suspects of a look kept": (451,),
+    "the version of a partial read used for compare-and-set": (1510,),
+    "a loser that was told stays a rival": (1675,),
+    "an open conflict is pushed": (1259,),
+    "a verdict over other candidates than the person saw": (955,),
+    "a second system that says what stands never lets another value win": (1170,),
+    "an element added again elsewhere goes with an older removal": (4476,),
+    "an edit that an unanswered write went over is not kept": (302_949,),
+    "a landing that shows a reduction ends all doubt about the form": (641_012,),
+    "a remote that was told a candidate keeps its own": (405_322,),
+}
+"""The first seeds of those that take many, tried first; where the model changed, the hunt goes on from 0."""

@@ -6,13 +6,16 @@ What it does not hold against the machine, and why:
   itself must hold a text that somebody typed. DESIGN: a reduction of what we sent is never an edit.
 * **Unanswered writes.** Where an answer of a remote was lost, nobody can know whether an edit there was
   made on top of our write or beside it: a flip there, or of an edit made there, is no fault if the value
-  it went over is listed as a loser or was never seen, two values of which one superseded the other may
-  clash, and a candidate of an open conflict that the next state of its remote replaced counts as kept.
+  it went over is listed as a loser or was never seen, and two values of which one superseded the other may
+  clash.
+* **Back again.** A value that stood, lost and stands again is told again. A system that holds it already, in
+  a form of its own, cannot be told from one that does not: an edit made there on top of it may clash with it.
 * **First links.** Where systems began with copies of one value and no base, an edit of one copy and the
   other copy clash, and an element of several copies that one of them removes may stay: nobody can know
   that the one was made from the other. A clearing gives way there to any value, without an entry.
-* **Imitations.** A person who types what a write of ours without an answer says as well cannot be told from
-  it (DESIGN: a read equal to an unsettled send is our write); nothing is judged lost in that field then.
+* **Imitations.** A person who types what a write of ours without an answer says as well, before or after it,
+  cannot be told from it (DESIGN: a read equal to an unsettled send is our write); nothing is judged lost in
+  that field then.
 * **Late writes.** What a write does that lands after it was given up, nobody can prevent but a
   compare-and-set. That it is undone or listed is judged; that it happened is not. An edit typed on top of a
   write without an answer counts as superseding what that write went over: both look like one edit.
@@ -116,6 +119,8 @@ def _flips(model: Model) -> list[str]:
             places = {(remote.name, name), (model.history.made_in.get(old), name)}
             if places & model.unanswered and (old in losers or old not in model.seen):
                 continue
+            if remote.quirks.normalise != "keep" and new in model.again and old in losers:
+                continue
             if old and new and new not in model.copies and model.history.put_back(old, new):
                 found.append(f"flip: {remote.name}.{name} from edit {old} back to {new}")
     return found
@@ -133,8 +138,7 @@ def _lost_texts(model: Model) -> list[str]:
     found = []
     for ours in set(TEXTS.values()) - model.imitated:
         final = edit_of(model.record.fields.get(ours))
-        doubt = any(name.lower() == ours for _, name in model.unanswered)
-        losers = {e for clash in model.clashes if clash.field == ours for e in _losers(clash, doubt=doubt)}
+        losers = {e for clash in model.clashes if clash.field == ours for e in _losers(clash)}
         cleared = {BLANK} if model.copies else set()
         covered = model.history.superseded_by({final} | losers | cleared)
         found += [
@@ -145,11 +149,11 @@ def _lost_texts(model: Model) -> list[str]:
     return found
 
 
-def _losers(clash: Clash, *, doubt: bool) -> set[int]:
+def _losers(clash: Clash) -> set[int]:
     """Those that a decision went against; an open conflict has none until somebody decides."""
     edits = {edit_of(c.value) for c in clash.candidates}
     if clash.open:
-        return edits if doubt else set()
+        return set()
     return edits - ({edit_of(clash.candidates[clash.winner].value)} if clash.winner is not None else set())
 
 
@@ -176,9 +180,8 @@ def _fighting_blanks(model: Model) -> list[str]:
     """A blank with no base is no edit, and never fights a value. What arrives is the last candidate."""
     return [
         f"a blank fights at first sight: {clash.field} in {clash.candidates[-1].system}"
-        for clash in model.clashes
-        if model.copies and clash.rule not in NOT_RULES
-        if clash.base is None and clash.candidates[-1].value is None
+        for clash in model.blind
+        if model.copies and clash.rule not in NOT_RULES and clash.candidates[-1].value is None
     ]
 
 

@@ -27,6 +27,12 @@ class People:
         edit = self.history.new_text(target.lower(), remote.name, over)
         self._type(remote, target, f"E{edit:02d}" + self.pick.choice(TAILS), now)
 
+    def rewrite(self, remote: Remote, target: str, now: float) -> None:
+        """A rule of the system puts a text of its own over what is there."""
+        self.happened["text rewritten in the save of our write"] += 1
+        self._uncover(remote, target, self.history.last + 1)
+        self.write_text(remote, target, [edit_of(remote.values[target])], now)
+
     def edit(self, name: str, now: float) -> None:
         """One edit of one field in one system."""
         remote = self.remotes[name]

@@ -16,13 +16,15 @@ CUT = 5
 class Quirks:
     """How a remote behaves. `guard`: compare, read or none. `stored`: answers show what was stored.
 
-    `normalise`: keep, fold (trim and lower case) or cut. `clock` is its error in seconds.
+    `normalise`: keep, fold (trim and lower case) or cut. `clock` is its error in seconds. `rewrites` is how
+    often a rule of its own puts another text in place of one that we write, in the very save.
     """
 
     normalise: str = "keep"
     guard: str = "read"
     stored: bool = True
     clock: float = 0.0
+    rewrites: float = 0.0
 
 
 @dataclass

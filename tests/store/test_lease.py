@@ -34,6 +34,19 @@ class Stopwatch:
         await asyncio.sleep(0)
 
 
+class Stalling(Stopwatch):
+    """A clock of a process that stalls for 40 s after it was looked at `stall_after` times more."""
+
+    stall_after = 0
+
+    def monotonic(self) -> float:
+        told = self.time
+        if self.stall_after:
+            self.stall_after -= 1
+            self.time += 0 if self.stall_after else 40
+        return told
+
+
 async def open_store(url: str, *, holder: str = "rival", seconds: float = 30.0) -> Store:
     return await Store.open(url, holder=holder, clock=SystemClock(), lease_seconds=seconds)
 
@@ -143,6 +156,28 @@ async def test_a_stalled_transaction_does_not_keep_a_successor_out(store_url: st
             assert await conn.fetchval("select count(*) from waits_in") == 0
 
 
+async def test_a_statement_that_stalls_half_said_does_not_keep_a_successor_out(store_url: str) -> None:
+    name, query = b"half\0", b"select 1\0"
+    half = b"P" + (4 + len(name) + len(query) + 2).to_bytes(4, "big") + name + query + b"\0\0"
+    flush = b"H\0\0\0\4"
+    async with await open_store(store_url, seconds=1.0) as stalled, stalled.plain() as conn:
+        await stalled.acquire_lease()
+        con = await asyncpg.connect(store_url, server_settings={"application_name": "syncd"})
+        await con.execute(f"begin; {stalled._lease.fence()}; insert into waits_in values ('no', 1, 'x', 1)")
+        con._transport.pause_reading()
+        con._transport.write(half + flush)
+        sql = "select 1 from pg_stat_activity where state = 'active' and wait_event = 'ClientRead'"
+        async with asyncio.timeout(30):
+            while not await conn.fetchval(sql):  # a round trip each: this waits for an event in the server
+                assert not con.is_closed()
+        await expire(stalled)
+        async with await open_store(store_url, seconds=3.0) as rival:
+            await rival.acquire_lease()
+            await write(rival)
+        assert await conn.fetchval("select count(*) from waits_in where target_id = 'no'") == 0
+        con.terminate()
+
+
 async def test_waiting_ends_in_an_error_that_says_who_and_how_long(store: Store, store_url: str) -> None:
     clock = Stopwatch()
     async with await Store.open(store_url, holder="b", clock=clock) as rival:
@@ -229,3 +264,34 @@ async def test_close_is_safe_with_the_server_gone(store_url: str) -> None:
     await admin.close()
     await store.close()
     await store.close()
+
+
+async def test_what_may_take_long_is_begun_with_enough_of_the_lease_left(store_url: str) -> None:
+    clock = Stopwatch()
+    async with await Store.open(store_url, holder="a", clock=clock, lease_seconds=30) as store:
+        await store.acquire_lease()
+        clock.time = 10.0
+        await store.ensure_lease(20)
+        assert store.lease_left() == 20, "enough is left"
+        clock.time = 11.0
+        await store.ensure_lease(20)
+        assert store.lease_left() == 30, "renewed"
+        clock.time = 50.0
+        await store.ensure_lease(20)
+        assert store.lease_left() == 30, "it had run out, and nobody had taken it"
+        clock.time = 90.0
+        await expire(store)
+        async with await open_store(store_url) as rival:
+            await rival.acquire_lease()
+            with pytest.raises(Fenced, match="took over"):
+                await store.ensure_lease(20)
+
+
+async def test_a_renewal_in_which_the_process_stalled_is_not_enough(store_url: str) -> None:
+    clock = Stalling()
+    async with await Store.open(store_url, holder="a", clock=clock, lease_seconds=30) as store:
+        await store.acquire_lease()
+        clock.time, clock.stall_after = 15.0, 2
+        await store.ensure_lease(20)
+        assert clock.time == 55.0
+        assert store.lease_left() == 30

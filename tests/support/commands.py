@@ -66,6 +66,16 @@ class Running:
     @asynccontextmanager
     async def in_folder(cls, folder: Path, *args: str, env: Mapping[str, str]) -> AsyncIterator[Running]:
         """Start in a folder and wait until it listens; killed at the end if nobody stopped it."""
+        running = await cls.begun(folder, *args, env=env)
+        try:
+            await running.listens()
+            yield running
+        finally:
+            await running.kill()
+
+    @classmethod
+    async def begun(cls, folder: Path, *args: str, env: Mapping[str, str]) -> Running:
+        """Start in a folder; waits for nothing."""
         process = await asyncio.create_subprocess_exec(
             *SYNCD,
             "run",
@@ -75,18 +85,21 @@ class Running:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
-        running = cls(process)
-        try:
-            line = await running.said("health and metrics on ")
-            running.url = line.split("health and metrics on ")[1].split('"')[0].strip()
-            yield running
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-            await running._reading
+        return cls(process)
 
-    async def said(self, words: str, within: float = 30.0) -> str:
+    async def listens(self, within: float = 120.0) -> None:
+        """Return once it answers at `url`."""
+        line = await self.said("health and metrics on ", within)
+        self.url = line.split("health and metrics on ")[1].split('"')[0].strip()
+
+    async def kill(self) -> None:
+        """kill -9, if it still runs."""
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+        await self._reading
+
+    async def said(self, words: str, within: float = 120.0) -> str:
         """The first log line with these words, waiting for it."""
         try:
             async with asyncio.timeout(within):
@@ -109,7 +122,7 @@ class Running:
         self.process.send_signal(how)
         return await self.ended(), time.monotonic() - began
 
-    async def ended(self, within: float = 30.0) -> int:
+    async def ended(self, within: float = 120.0) -> int:
         """The exit code, once it has ended and its log is read."""
         async with asyncio.timeout(within):
             code = await self.process.wait()

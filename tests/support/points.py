@@ -82,9 +82,16 @@ class _PointedKeeper(Gatekeeper):
         super().__init__(system, clock)
         self._points = points
 
-    async def call(self, make: Callable[[], Awaitable[T]]) -> T:
+    async def call(
+        self,
+        make: Callable[[], Awaitable[T]],
+        *,
+        looking: bool = False,
+        sweep: bool = False,
+        suspect: bool = False,
+    ) -> T:
         what = make.__qualname__.partition(".<locals>")[0]
         self._points.reach(f"before {what} of {self.system}")
-        answer = await super().call(make)
+        answer = await super().call(make, looking=looking, sweep=sweep, suspect=suspect)
         self._points.reach(f"after {what} of {self.system}", tells=what.endswith(".send"))
         return answer

@@ -19,6 +19,7 @@ from syncd.engine.push import Pusher
 from syncd.engine.recover import recover
 from syncd.engine.schemas import SchemaWatch
 from syncd.engine.sweep import Sweeper
+from syncd.engine.unseen import Historian
 from syncd.engine.world import Stream, World
 from syncd.store.store import Store
 
@@ -35,9 +36,9 @@ def options() -> dict[str, ConnectorOptions]:
 def specs(settings: Settings, system: str) -> list[ObjectSpec]:
     """What the configuration wants of one system's objects."""
     return [
-        ObjectSpec(spec.object, spec.map.remote_fields, spec.key_field, spec.object_options)
+        ObjectSpec(spec.object, spec.remote_fields, spec.key_field, spec.object_options)
         for kind in settings.kinds.values()
-        for spec in kind.systems.values()
+        for spec in kind.objects
         if spec.system == system
     ]
 
@@ -56,15 +57,21 @@ class Rig:
         self.keepers = {name: keeper(name, world.clock) for name in settings.systems}
         self.streams = [stream for kind in in_order(world.kinds) for stream in kind.streams]
         self.intakes = {s.id: Intake(world, s, self.keepers[s.system]) for s in self.streams}
-        self.pushers = {s.id: Pusher(world, s, self.keepers[s.system]) for s in self.streams}
+        self.pushers = {
+            s.id: Pusher(world, s, self.keepers[s.system], self.intakes[s.id] if s.reads else None)
+            for s in self.streams
+        }
         self.inboxes = {s.id: Inbox(world, s, self.keepers[s.system]) for s in self.streams}
         self.commands = Commands(world)
         self.looks: list[SchemaWatch] = []
 
     @classmethod
-    async def make(cls, store: Store, config: Path, clock: Clock | None = None) -> Rig:
-        """Load `config`, connect, describe, build, recover."""
-        return await cls.start(store, load_settings(config, options(), {}), clock)
+    async def make(
+        cls, store: Store, config: Path, clock: Clock | None = None, *, paced: bool = False
+    ) -> Rig:
+        """Load `config`, connect, describe, build, recover. `paced`: doors keep to the vendors' limits."""
+        settings = load_settings(config, options(), {})
+        return await cls.start(store, settings, clock, paced=paced)
 
     @classmethod
     async def start(
@@ -73,6 +80,8 @@ class Rig:
         settings: Settings,
         clock: Clock | None = None,
         keeper: Callable[[str, Clock], Gatekeeper] = Gatekeeper,
+        *,
+        paced: bool = False,
     ) -> Rig:
         """The same of settings that are loaded already; `keeper` makes the door to each system."""
         connectors: dict[str, Connector] = {
@@ -83,6 +92,8 @@ class Rig:
         settings = with_schemas(settings, schemas)
         world = await build_world(store, settings, connectors, clock or SystemClock())
         await recover(world)
+        if paced:
+            return cls(world, settings, connectors, lambda n, time: Gatekeeper.of(n, time, connectors[n]))
         return cls(world, settings, connectors, keeper)
 
     async def aclose(self) -> None:
@@ -125,6 +136,14 @@ class Rig:
 
     def pushed(self) -> int:
         return sum(counters.pushed for counters in self.world.counters.values())
+
+    async def look_back(self) -> int:
+        """Look at the histories of what was written; returns how many edits were found written over."""
+        did = 0
+        for s in self.streams:
+            if s.writes and s.historian is not None:
+                did += await Historian(self.world, s, self.keepers[s.system], settled=0.0).work()
+        return did
 
     async def sweep(self, system: str | None = None) -> int:
         """Sweep every stream, or those of one system."""

@@ -14,6 +14,16 @@ create or replace function test_bell() returns trigger language plpgsql as
 $$ begin notify test_bell; return null; end $$"""
 
 
+async def when_rung(rung: asyncio.Event, true: Callable[[], Awaitable[Any]], within: float) -> None:
+    """Return once it is true, asked again whenever the bell rings; `TimeoutError` after `within` seconds."""
+    async with asyncio.timeout(within):
+        while True:
+            rung.clear()
+            if await true():
+                return
+            await rung.wait()
+
+
 class Watch:
     """A connection to a database whose tables ring when they change."""
 
@@ -39,7 +49,7 @@ class Watch:
         finally:
             await con.close()
 
-    async def until(self, sql: str, *args: Any, within: float = 30.0) -> Any:
+    async def until(self, sql: str, *args: Any, within: float = 120.0) -> Any:
         """The first column of a query once it is true; fails with the query after `within` seconds."""
 
         async def true() -> bool:
@@ -54,11 +64,6 @@ class Watch:
             raise AssertionError(f"not within {within:.0f} s: {sql}") from None
         return found
 
-    async def when(self, true: Callable[[], Awaitable[bool]], within: float = 30.0) -> None:
+    async def when(self, true: Callable[[], Awaitable[bool]], within: float = 120.0) -> None:
         """Return once it is true, asked again whenever a table changed; `TimeoutError` after `within`."""
-        async with asyncio.timeout(within):
-            while True:
-                self._rung.clear()
-                if await true():
-                    return
-                await self._rung.wait()
+        await when_rung(self._rung, true, within)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,10 @@ SHAPE = {
         SOUND + "service: {listen: {port: 99999}}\n",
         "16:26: service.listen.port: must be at most 65535",
     ),
+    "lease too short": (
+        SOUND + "service: {lease: 2s}\n",
+        "16:18: service.lease: is too short: it is renewed every third of it. Write 3s or more.",
+    ),
     "brake without limit": (
         SOUND + "    brakes: {delete: {per: 1h}}\n",
         "16:22: kinds.contact.brakes.delete: has no limit. Add a count, such as 50, or a share, such as 2%.",
@@ -188,6 +193,20 @@ MEANING = {
             "Map company in erp too, or remove this field there."
         ),
     ),
+    "association with another object": (
+        changed("company: org,", "company: {association: firms},"),
+        (
+            "14:91: kinds.contact.systems.sales.fields.company.association: company is mapped to companies in "
+            "sales. Write {association: companies}, or map company to the other object."
+        ),
+    ),
+    "association of a text": (
+        changed("name: nm", "name: {association: names}"),
+        (
+            "15:58: kinds.contact.systems.erp.fields.name.association: an association is a reference, and name is "
+            "of type text. Give the field a type such as {ref: company}."
+        ),
+    ),
     "match": (
         changed("[email]", "[[name, emial]]"),
         "12:13: kinds.contact.match[0]: the kind has no field emial. Did you mean email?",
@@ -203,6 +222,10 @@ MEANING = {
     "written twice": (
         changed("name: nm", "name: mail"),
         "15:51: kinds.contact.systems.erp.fields.name: mail is written by two lines. Make one direction: in.",
+    ),
+    "more than there is": (
+        changed("connector: sql,", "connector: sql, quota: {share: 80%, reserve: 30%},"),
+        "2:34: systems.sales.quota: shares out more than there is. Share and reserve together are 100% at most.",
     ),
     "key field": (
         changed("object: people,", "object: people, key_field: mail,"),
@@ -303,18 +326,7 @@ def test_a_policy_of_archiving_needs_systems_that_can(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "where", "what"),
     [
-        (changed("object: people,", "object: [people, leads],"), "15:13", "several objects for a kind"),
-        (changed("object: people,", "object: people, where: x,"), "15:29", "a filter on records"),
-        (changed("name: nm", "name: {association: names}"), "15:58", "associations"),
-        (changed("connector: sql,", "connector: sql, quota: {share: 4%},"), "2:35", "a share of the quota"),
-        (
-            changed("connector: sql,", "connector: sql, quota: {reserve: 4%},"),
-            "2:35",
-            "a reserve of the quota",
-        ),
         (changed("score: integer", "score: {type: decimal, scale: 2}"), "11:88", "a scale of decimals"),
-        (SOUND + RULES.format("{strategy: ask, when: x}"), "16:33", "a condition on a rule"),
-        (SOUND + "    brakes: {update: {count: 5}}\n", "16:14", "a brake on updates"),
     ],
 )
 def test_what_is_not_built_is_refused(tmp_path: Path, text: str, where: str, what: str) -> None:
@@ -344,3 +356,15 @@ def test_what_webhooks_may_say(tmp_path: Path, section: str, where: str, what: s
     (problem,) = str(caught.value).replace(f"{tmp_path}/", "").splitlines()
     assert problem.startswith(f"syncd.yaml:{where}: "), problem
     assert what in problem
+
+
+@pytest.mark.parametrize("word", ["share", "reserve"])
+def test_a_part_of_a_limit_that_nobody_hears_of_is_refused(tmp_path: Path, word: str) -> None:
+    file = tmp_path / "syncd.yaml"
+    file.write_text(changed("connector: sql,", f"connector: sql, quota: {{{word}: 4%}},"), encoding="utf-8")
+    load(file, CONNECTORS, ENV)
+    deaf = {**CONNECTORS, "sql": replace(CONNECTORS["sql"], meters=False)}
+    with pytest.raises(InvalidConfig) as caught:
+        load(file, deaf, ENV)
+    said = 'the connector "sql" hears of no limit. Use calls_per_second.'
+    assert str(caught.value) == f"{file}:2:35: systems.sales.quota.{word}: {said}"

@@ -56,6 +56,11 @@ CASES: dict[str, tuple[Schema, str, str]] = {
         SOUND,
         f'15:45: {ERP}.fields.email: people has no field "mail". Did you mean "mails"?',
     ),
+    "no associations": (
+        people(),
+        SOUND.replace("company: org, score: points", "company: {association: orgs}, score: points"),
+        f"15:70: {ERP}.fields.company: people has no associations with \"orgs\". Check the name; where a record holds the other one's id in a field, write that field's name.",
+    ),
     "read-only": (
         people(FieldInfo("points", "integer", read_only=True)),
         SOUND,
@@ -161,7 +166,8 @@ def test_the_json_schema_knows_every_word_and_the_connectors() -> None:
     schema = json_schema(CONNECTORS)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     definitions = schema["$defs"]
-    assert set(schema["properties"]) == {"store", "state", "systems", "kinds", "retention", "service"}
+    words = {"store", "state", "systems", "kinds", "retention", "service", "secrets"}
+    assert set(schema["properties"]) == words
     assert definitions["SystemModel"]["properties"]["connector"]["enum"] == sorted(CONNECTORS)
     assert "id_field" in definitions["KindSystemModel"]["properties"]
     assert "newest" in definitions["RuleModel"]["properties"]["strategy"]["enum"]

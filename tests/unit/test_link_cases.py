@@ -77,10 +77,13 @@ class Stage:
         self.flights[system] = self.due(system)
         assert self.flights[system].fields, f"nothing is due to {system}"
 
-    def answered(self, system: str, *, stored: Any = None, untold: bool = False) -> None:
+    def answered(
+        self, system: str, *, stored: Any = None, untold: bool = False, left_out: bool = False
+    ) -> None:
         sent = self.flights.pop(system)
         self.seq += 1
         told = dict(sent.fields) if stored is None else {"Value": stored}
+        told = {} if left_out else told
         answer = Accepted(
             1, system, None, {} if untold else told, StoredBy.UNKNOWN if untold else StoredBy.ANSWER
         )

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from connectors.base import FieldInfo, ObjectSpec
+from connectors.base import FieldInfo
 from connectors.http import Answer, Step, retry_after, step_of
-from connectors.rest import RestConnector, RestOptions
+from connectors.rest import RestOptions
 from connectors.rest.judge import compile_errors
 from connectors.rest.marks import AHEAD, Window, window_from
 from connectors.rest.moments import form_of
 from connectors.rest.options import ErrorWords, ValueWords, merged
 from connectors.rest.paging import next_link
 from connectors.rest.paths import MISSING, getter
-from connectors.rest.template import compile_query, compile_tree
+from connectors.rest.template import Unsayable, compile_path, compile_query, compile_tree
 from connectors.rest.values import readers, writers
 from syncd.core.errors import NeedsOperator
 from syncd.core.nouns import Change
@@ -32,7 +32,7 @@ AT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
         ("{id}", {"id": 7}, 7),
         ("a{id}b", {"id": 7}, "a7b"),
         ("a{id}b", {}, None),
-        ("{{id}} {other} { id }", {"id": 7}, "{id} {other} { id }"),
+        ("{{id}} {{other}} { id }", {"id": 7}, "{id} {other} { id }"),
         ({"a": "{id}", "b": "{version}", "c": 1}, {"id": 7}, {"a": 7, "c": 1}),
         ({"*": "{values}", "kind": "x"}, {"values": {"n": None}}, {"n": None, "kind": "x"}),
         ({"*": "{rows}"}, {"rows": [{"a": 1}, {"b": 2}]}, {"a": 1, "b": 2}),
@@ -186,6 +186,38 @@ def test_link_headers() -> None:
     assert next_link('<https://x/a>; rel="prev"') is None
 
 
+@pytest.mark.parametrize("empty", [[], {}, "", None, False, 0])
+def test_an_empty_list_of_errors_is_none(empty: Any) -> None:
+    judge = compile_errors(ErrorWords(where="errors"))
+    assert judge.judge("list", Answer(200, {}, b""), {"errors": empty}) is None
+
+
+def test_an_error_in_a_success_is_told_with_the_word_that_found_it() -> None:
+    judge = compile_errors(ErrorWords(where="errors"))
+    found = judge.judge("list", Answer(200, {}, b""), {"errors": {"ann@x.example": 1, "why": "secret"}})
+    assert found is not None
+    assert found.told == " (`errors.where` (errors): there are the keys why)"
+    refused = judge.judge("list", Answer(400, {}, b""), {})
+    assert refused is not None
+    assert refused.told == ""
+
+
+def test_an_object_that_is_no_moment_is_read_as_none() -> None:
+    form = form_of({"__class__": "datetime", "year": "{year}"}, "UTC")
+    assert form.read({"foo": 1}) is None
+    assert form.read({"__class__": "datetime", "year": 2026}) == datetime(2026, 1, 1, tzinfo=UTC)
+    values = ValueWords.model_validate({"datetime": {"__class__": "datetime", "year": "{year}"}})
+    assert readers(values, "UTC", ("name",), {})["name"]({"foo": 1}) == {"foo": 1}
+
+
+@pytest.mark.parametrize("id", [".", ".."])
+def test_an_id_that_would_lead_elsewhere_is_in_no_path(id: str) -> None:
+    fill = compile_path("/people/{id}", ("id",), set())
+    with pytest.raises(Unsayable, match="cannot hold"):
+        fill({"id": id})
+    assert fill({"id": "..."}) == "/people/..."
+
+
 def change(name: str, at: datetime, **fields: Any) -> Change:
     """A change at a time."""
     return Change("s", "o", name, fields=fields, occurred_at=at)
@@ -202,7 +234,39 @@ def test_a_window_tells_once_and_moves_on_with_the_servers_clock() -> None:
     later.began(AT + timedelta(seconds=60))
     assert later.take([change("b", AT)], old) == []
     assert len(later.take([change("b", AT, text="edited in the same instant")], old)) == 1
-    assert later.since() == AT + timedelta(seconds=49), "two Date headers may say a second too much"
+    assert later.since() == AT, "what was told is behind it, and nothing that may come"
+    later.began(AT + timedelta(minutes=30))
+    assert later.since() == AT + timedelta(seconds=1), "now what is at the very stamp, too"
+    later.began(AT + timedelta(hours=3))
+    assert later.since() == AT + timedelta(hours=2, seconds=-11), "servers forget what is long ago"
+
+
+def test_where_records_tell_no_time_the_servers_clock_is_all_that_moves_a_window() -> None:
+    margin = timedelta(seconds=10)
+    window = Window(margin, dated=False)
+    window.began(AT)
+    window.take([Change("s", "o", "a")], {})
+    window.began(AT + timedelta(seconds=60))
+    assert window.since() == AT + timedelta(seconds=49), "two Date headers may say a second too much"
+
+
+@pytest.mark.parametrize("interval", [5, 60])
+@pytest.mark.parametrize("skews", [(0, 8), (0, 12), (0, 20), (0, 60), (0, 60, 60), (0, 0, 0, 30), (9, 300)])
+def test_servers_whose_clocks_differ_hide_no_change(skews: tuple[int, ...], interval: int) -> None:
+    state: dict[str, Any] = {}
+    rows: dict[str, Change] = {}
+    seen: set[str] = set()
+    for n in range(80):
+        now = AT + timedelta(seconds=n * interval)
+        rows[str(n)] = change(str(n), now - timedelta(seconds=1))
+        window = window_from(state, timedelta(seconds=11), trusts_version=False)
+        since, old, window.marks = window.since(), window.marks, {}
+        window.began(now + timedelta(seconds=skews[n % len(skews)]))
+        shown = [c for c in rows.values() if since is None or (c.occurred_at or now) >= since]
+        seen |= {c.remote_id for c in window.take(shown, old)}
+        state = window.state()
+    assert rows.keys() - seen == set()
+    assert len(shown) < 80, "the window moves on"
 
 
 def test_the_whole_seconds_of_the_date_header_hide_no_change() -> None:
@@ -230,7 +294,10 @@ def test_a_clock_that_steps_back_moves_nothing() -> None:
 def test_an_objects_words_stand_over_the_systems_key_by_key() -> None:
     said = {
         "url": "https://crm.example",
-        "calls": {"list": {"path": "/{object}", "at": "items"}, "get": "/{object}/{id}"},
+        "calls": {
+            "list": {"path": "/{object}", "query": {"p": "{page}"}, "at": "items"},
+            "get": "/{object}/{id}",
+        },
         "paging": {"by": "page", "limit": 10},
         "objects": {"deals": {"calls": {"list": {"at": "deals"}, "get": None}, "paging": {"limit": 50}}},
     }
@@ -239,19 +306,3 @@ def test_an_objects_words_stand_over_the_systems_key_by_key() -> None:
     assert (words.calls.list.path, words.calls.list.at) == ("/{object}", "deals")
     assert words.calls.get is None
     assert (words.paging.by, words.paging.limit) == ("page", 50)
-
-
-@pytest.mark.parametrize(
-    ("words", "match"),
-    [
-        ({"calls": {"get": "/x/{idd}"}}, "no placeholder {idd}"),
-        ({"feed": {"zone": "Mars/Base"}}, "not known"),
-        (
-            {"auth": {"by": "oauth2", "token_url": "http://x", "grant": "refresh_token"}},
-            "needs a refresh_token",
-        ),
-    ],
-)
-def test_what_cannot_work_is_said_at_once(words: dict[str, Any], match: str) -> None:
-    with pytest.raises(NeedsOperator, match=match):
-        RestConnector("crm", {"url": "http://x.example", **words}, [ObjectSpec("people", ())])

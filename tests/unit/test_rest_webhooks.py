@@ -192,3 +192,107 @@ def test_a_signature_that_proves_too_little_is_refused(more: dict[str, str], sai
     verify = {"by": "hmac", "secret": "s", "header": "X-Signature", **more}
     with pytest.raises(ValueError, match=said):
         WebhookWords.model_validate({"verify": verify, "events": "events", "id": "id"})
+
+
+@pytest.mark.parametrize(
+    ("words", "body", "reason", "said"),
+    [
+        (
+            {**EVENTS, "object": "objct"},
+            BODY,
+            "malformed",
+            "no event names an object at `webhooks.object` (objct)",
+        ),
+        ({**EVENTS, "object": "objct"}, BODY, "malformed", "there are the keys object, id, op"),
+        (
+            {**EVENTS, "events": "evts"},
+            BODY,
+            "malformed",
+            "no events at `webhooks.events` (evts); there are the keys",
+        ),
+        (
+            {**EVENTS, "id": "uid"},
+            BODY,
+            "malformed",
+            "no id at `webhooks.id` (uid); there are the keys object, id",
+        ),
+        (
+            EVENTS,
+            b'{"events": [{"object": "invoices", "id": 1}]}',
+            "unknown",
+            "it names objects (invoices) that are not synced here (contacts are)",
+        ),
+    ],
+)
+def test_what_names_nothing_of_ours_is_no_success(words: Any, body: bytes, reason: str, said: str) -> None:
+    with pytest.raises(Refused) as caught:
+        receiver(SIGNED, **words).receive(signed(body))
+    assert caught.value.reason == reason
+    assert said in str(caught.value)
+
+
+def test_a_delivery_without_events_is_taken() -> None:
+    assert receiver(SIGNED, **EVENTS).receive(signed(b'{"events": []}')) == []
+
+
+def greeted(handshake: Mapping[str, Any], sent: Delivery) -> tuple[bytes, str] | None:
+    """The answer to a question."""
+    said = receiver({"by": "none"}, **EVENTS, handshake=handshake).greet(sent)
+    return None if said is None else (said.body, said.media_type)
+
+
+TOKEN = {"token": "t0ken", "token_at": "hub.verify_token"}
+
+
+@pytest.mark.parametrize(
+    ("handshake", "sent", "answer"),
+    [
+        ({"query": "hub.challenge"}, delivery(b"", **{"hub.challenge": "a7"}), (b"a7", "text/plain")),
+        ({"query": "c", "answer": "json"}, delivery(b"", c="a7"), (b'{"c":"a7"}', "application/json")),
+        ({"body": "challenge"}, delivery(b'{"challenge": "a7"}'), (b"a7", "text/plain")),
+        (
+            {"body": "data.challenge", "answer": "json"},
+            delivery(b'{"data": {"challenge": 7}}'),
+            (b'{"challenge":7}', "application/json"),
+        ),
+        (
+            {"query": "c", **TOKEN},
+            delivery(b"", **{"c": "a7", "hub.verify_token": "t0ken"}),
+            (b"a7", "text/plain"),
+        ),
+        ({"query": "c"}, delivery(), None),
+        ({"query": "c"}, delivery(b"", c="x" * 1001), None),
+        ({"query": "c"}, delivery(b"", c="a\r\nSet-Cookie: x"), None),
+        ({"body": "challenge"}, delivery(), None),
+        ({"body": "challenge"}, delivery(b"{"), None),
+        ({"body": "challenge"}, delivery(b'{"challenge": {"a": 1}}'), None),
+        ({"body": "challenge"}, delivery(b'{"challenge": true}'), None),
+    ],
+)
+def test_a_question_is_answered_with_its_value(
+    handshake: Mapping[str, Any], sent: Delivery, answer: tuple[bytes, str] | None
+) -> None:
+    assert greeted(handshake, sent) == answer
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"), [({"c": "a7"}, "unsigned"), ({"c": "a7", "hub.verify_token": "other"}, "forged")]
+)
+def test_a_question_with_a_wrong_token_is_not_answered(query: dict[str, str], reason: str) -> None:
+    with pytest.raises(Refused) as caught:
+        greeted({"query": "c", **TOKEN}, delivery(b"", **query))
+    assert caught.value.reason == reason
+    assert "t0ken" not in str(caught.value)
+
+
+def test_without_a_handshake_nothing_is_sent_back() -> None:
+    assert receiver({"by": "none"}, **EVENTS).greet(delivery(b"", challenge="x")) is None
+
+
+@pytest.mark.parametrize(
+    "handshake",
+    [{}, {"query": "a", "body": "b"}, {"query": "a", "token": "t"}, {"query": "a", "token_at": "t"}],
+)
+def test_a_handshake_is_said_whole(handshake: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="needs"):
+        WebhookWords.model_validate({"verify": {"by": "none"}, "handshake": handshake})

@@ -10,7 +10,7 @@ import pytest
 from conflict.rules import RuleBook, Verdict
 from conflict.strategies import NARROWING, STRATEGIES
 from syncd.core.nouns import Candidate, Rule
-from tests.sim.orders import BOOKS, order_faults
+from tests.sim.orders import BOOKS
 
 ASK = Rule("ask")
 
@@ -163,10 +163,3 @@ def test_the_order_of_candidates_does_not_matter(name: str, candidates: list[Can
         verdict = RuleBook(BOOKS[name]).decide("name", order)
         found.add((None if verdict.winner is None else order[verdict.winner].value, verdict.open))
     assert len(found) == 1, found
-
-
-@pytest.mark.parametrize("part", range(4))
-def test_the_order_of_arrival_does_not_matter(part: int) -> None:
-    """Up to four concurrent edits in three systems, in every order, through `see`."""
-    wrong = [words for seed in range(part * 60, part * 60 + 60) for words in order_faults(seed)]
-    assert not wrong, "\n".join(wrong)

@@ -1,0 +1,1 @@
+"""Real processes under real kills: `python -m tests.soak`, or `make soak`."""
