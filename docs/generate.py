@@ -12,8 +12,26 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from connectors.hubspot.options import HubSpotAuth, HubSpotObjectOptions, HubSpotOptions, HubSpotWebhooks
+from connectors.hubspot.sandbox.options import HubHooks, HubLimits, HubProfile, PortalQuirks
 from connectors.rest import options as rest
 from connectors.rest.sandbox.profile import Paging, RestProfile
+from connectors.salesforce.options import (
+    ClientCredentials,
+    JwtBearer,
+    RefreshToken,
+    SalesforceObjectOptions,
+    SalesforceOptions,
+    Session,
+)
+from connectors.salesforce.sandbox.options import (
+    DuplicateRule,
+    OrgQuirks,
+    SalesforceAuth,
+    SalesforceLimits,
+    SalesforceProfile,
+    ValidationRule,
+)
 from connectors.sandboxes.auth import AuthOptions
 from connectors.sandboxes.limits import LimitOptions
 from connectors.sandboxes.quirks import Quirks
@@ -29,8 +47,17 @@ MODELS: dict[str, type[BaseModel]] = {
     if isinstance(found, type) and issubclass(found, BaseModel) and found.model_fields
 }
 MODELS |= {m.__name__: m for m in (AuthOptions, HookOptions, LimitOptions, Paging, Quirks)}
+MODELS |= {
+    m.__name__: m for m in (OrgQuirks, SalesforceAuth, SalesforceLimits, ValidationRule, DuplicateRule)
+}
+MODELS |= {m.__name__: m for m in (PortalQuirks, HubHooks, HubLimits)}
+MODELS |= {m.__name__: m for m in (HubSpotOptions, HubSpotAuth, HubSpotWebhooks, HubSpotObjectOptions)}
+MODELS |= {m.__name__: m for m in (ClientCredentials, JwtBearer, RefreshToken, Session)}
+MODELS |= {m.__name__: m for m in (SalesforceOptions, SalesforceObjectOptions)}
 MENTIONED: dict[str, tuple[type[BaseModel], ...]] = {
     "sandbox.md": (RestProfile,),
+    "sandbox-hubspot.md": (HubProfile,),
+    "sandbox-salesforce.md": (SalesforceProfile,),
     "sql-connector.md": (SqlOptions, SqlObjectOptions, Archive),
 }
 """Models whose keys a page describes by hand, and must all name."""
@@ -92,7 +119,8 @@ def _plain(shape: dict[str, Any]) -> str:
 
 
 def section(ref: str) -> str:
-    return f"a section, see {ref.rpartition('/')[2].removesuffix('Model').removesuffix('Words').lower()}"
+    name = ref.rpartition("/")[2].removeprefix("HubSpot").removesuffix("Model").removesuffix("Words")
+    return f"a section, see {name.lower()}"
 
 
 def default(shape: dict[str, Any]) -> str:
