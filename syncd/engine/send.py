@@ -9,6 +9,7 @@ from dataclasses import replace
 from syncd.core.errors import BatchRefused, Fenced, NeedsOperator, RetryLater, StoreUnavailable
 from syncd.core.nouns import Accepted, Push, PushOp, PushResult, Rejected, Uncertain
 from syncd.core.storable import storable
+from syncd.core.turn import turn
 from syncd.engine.gatekeeper import Gatekeeper
 from syncd.engine.owed import Todo
 from syncd.engine.recover import reopen
@@ -47,7 +48,8 @@ class Sender:
             if self._too_late(looked):
                 return None
             begun = True
-            return [_storable(result) for result in await self.stream.connector.write(pushes)]
+            with turn(lambda: self.world.store.lease_left() > 0):
+                return [_storable(result) for result in await self.stream.connector.write(pushes)]
 
         try:
             results = await self.keeper.call(write)

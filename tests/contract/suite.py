@@ -28,6 +28,7 @@ from syncd.core.nouns import (
     Stale,
     StoredBy,
 )
+from syncd.core.turn import turn
 from tests.contract.mirror import Mirror
 from tests.contract.subject import Subject
 
@@ -425,6 +426,25 @@ class ContractSuite:
         assert (await subject.rows())[one]["name"] == "name 1"
         assert isinstance((await write(connector, update(2, one, None, name="later")))[2], Accepted)
         assert (await subject.rows())[one]["name"] == "later"
+
+    @pytest.mark.parametrize("in_time", [0, 1])
+    async def test_what_comes_too_late_is_not_written(self, subject: Subject, in_time: int) -> None:
+        one = await subject.create(person(1))
+        connector = await subject.connector()
+        await connector.describe()
+        looks = iter([*[True] * in_time, *[False] * 100])
+        asked: list[bool] = []
+
+        def held() -> bool:
+            asked.append(next(looks))
+            return asked[-1]
+
+        with turn(held), contextlib.suppress(RetryLater):
+            await connector.write([update(1, one, None, name="too late")])
+        assert asked, "a connector looks whether its process may still write"
+        landed = (await subject.rows())[one]["name"] == "too late"
+        assert landed <= (asked == [True])
+        assert isinstance((await write(connector, update(2, one, None, name="later")))[2], Accepted)
 
     async def test_out_of_reach(self, subject: Subject) -> None:
         connector = await subject.unreachable()

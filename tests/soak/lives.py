@@ -232,22 +232,26 @@ class Lives:
         run: Callable[..., Awaitable[Any]] = door.run
 
         async def watched(request: Any, call: Any, work: Any, **more: Any) -> Any:
-            if self._awake and call.writes and _port(request) in _ports(self._awake):
+            if self._awake and call.writes and _ends(request) in _connections(self._awake):
                 self._fault(f"{side}: a daemon that was succeeded wrote by {call.route}")
             return await run(request, call, work, **more)
 
         door.run = watched  # type: ignore[method-assign]
 
 
-def _port(request: Any) -> int:
-    peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-    return int(peer[1]) if peer else 0
+def _ends(request: Any) -> tuple[int, int] | None:
+    """The ports of a request's connection, the client's first: alone, one may be another connection's too."""
+    if request.transport is None:
+        return None
+    peer, own = (request.transport.get_extra_info(name) for name in ("peername", "sockname"))
+    return (int(peer[1]), int(own[1])) if peer and own else None
 
 
-def _ports(pid: int) -> set[int]:
-    """The ports of a process's connections."""
+def _connections(pid: int) -> set[tuple[int, int]]:
+    """The ports of a process's connections, its own first."""
     with suppress(psutil.Error):
-        return {con.laddr.port for con in psutil.Process(pid).net_connections("inet") if con.laddr}
+        found = psutil.Process(pid).net_connections("inet")
+        return {(con.laddr.port, con.raddr.port) for con in found if con.laddr and con.raddr}
     return set()
 
 
