@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from conflict.deletes import Policy
 from conflict.due import Due, due, due_on_create
-from syncd.core.fieldmap import Refs
+from syncd.core.fieldmap import FieldMap, Refs
 from syncd.core.nouns import LinkState, Push, PushOp
 from syncd.core.state import Link, Record
 from syncd.engine.brakes import brake_of
@@ -30,7 +30,8 @@ class Todo:
     """One copy that is behind, and the write that brings it up.
 
     `version`: what the look before it showed, where the look left out a field. This write goes over none of
-    what was left out, so it may compare with that version; the next one must look again.
+    what was left out, so it may compare with that version; the next one must look again. `fmap` is the
+    mapping that it was planned by, without the fields that wait.
     """
 
     record: Record
@@ -38,6 +39,7 @@ class Todo:
     op: PushOp
     due: Due
     outbox: list[int]
+    fmap: FieldMap
     approved: bool = False
     push: Push | None = None
     version: str | None = None
@@ -174,7 +176,8 @@ class Owed:
             plan.over += self._over(record, link, refs)
         else:
             may = bool({(record.record_id, brake_of(op)), (record.record_id, queues.ANY)} & approved)
-            plan.todo.setdefault(op, []).append(Todo(record, link, op, found, outbox, may))
+            todo = Todo(record, link, op, found, outbox, self.stream.due_map, may)
+            plan.todo.setdefault(op, []).append(todo)
 
     def _due(self, record: Record, link: Link | None, refs: Refs) -> tuple[PushOp | None, Due]:
         settings = self.stream.settings

@@ -21,6 +21,8 @@ LOOK_EVERY = 300.0
 """Seconds between looks at a schema that nobody doubts."""
 FINDING = "schema"
 """The code under which findings are parked, one per field."""
+AT_ONCE = 5000
+"""Records that are said to be owed something in one transaction."""
 _PUT = "insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value"
 _FORGET_REFUSALS = """
 update links set extras = jsonb_set(extras::jsonb, '{refused}', '{}')::json
@@ -29,7 +31,7 @@ _OWED = """
 select l.record_id from links l join records r using (record_id)
 where l.stream = $1 and l.state = 'live' and l.record_id > $2
 and ((l.agreed->>0)::bigint < r.version or l.agreed->1 is not null)
-order by l.record_id limit 5000"""
+order by l.record_id limit $3"""
 
 
 async def remembered(con: Conn, system: str) -> dict[tuple[str, str], Known]:
@@ -70,14 +72,15 @@ async def take_back(world: World, stream: Stream) -> int:
     stream.quarantine(stream.away, (), stream.uncreatable)
     above, owed = 0, 0
     while True:
-        async with world.store.read() as con:
-            rows = [row["record_id"] for row in await con.fetch(_OWED, stream.id, above)]
+        # looked up in the writer's turn: a create that was planned without the fields is settled before it,
+        # or asks by itself (`settle`)
+        async with world.store.write(numbers=AT_ONCE + 10) as tx:
+            rows = [row["record_id"] for row in await tx.fetch(_OWED, stream.id, above, AT_ONCE)]
+            await queues.add_outbox(tx, world.store, [(stream.id, record) for record in rows])
         if not rows:
             break
         above = rows[-1]
         owed += len(rows)
-        async with world.store.write(numbers=len(rows) + 10) as tx:
-            await queues.add_outbox(tx, world.store, [(stream.id, record) for record in rows])
     async with world.store.write() as tx:
         known = await _known(tx, stream)
         if known is not None:

@@ -170,6 +170,8 @@ def _accepted(world: World, stream: Stream, out: Settlement, todo: Todo, answer:
         link = Link(stream.system, stream.object, answer.remote_id, todo.record.record_id)
         done = created(todo.record, link, due.fields, due.versions, answer, stream.map, out.evidence)
         out.new_links.append(done.link)
+        if todo.fmap is not stream.due_map:  # nobody else asks for a field that waits no more
+            out.again.add((stream.id, todo.record.record_id))
     else:
         done = accepted(
             todo.record,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +11,11 @@ import pytest
 from syncd.core.errors import SchemaMoved
 from syncd.engine.judge import Judge
 from syncd.engine.report import Reason
+from syncd.engine.schemas import take_back
 from syncd.store import intents
 from tests.engine.conftest import MakePair, Pair
+from tests.engine.crash import at_rest
+from tests.engine.labs import VARIANTS, MemoryLab
 from tests.engine.test_deletes import fetch
 from tests.support.rig import Rig
 
@@ -197,3 +202,28 @@ async def test_a_comparison_says_what_is_left_alone(pair: MakePair) -> None:
     verdicts = await Judge(p.rig.world, erp).judge(changes)
     found = [(d.field, d.reason) for verdict in verdicts.values() for d in verdict.differences]
     assert found == [("city", Reason.PARKED)] * 2
+
+
+@pytest.fixture(params=sorted(VARIANTS))
+async def lab(request: pytest.FixtureRequest, store_url: str, tmp_path: Path) -> AsyncIterator[MemoryLab]:
+    async with MemoryLab.opened(store_url, tmp_path, request.param) as made:
+        yield made
+
+
+async def test_a_copy_that_is_made_while_its_field_is_taken_back_gets_it(lab: MemoryLab) -> None:
+    crm, erp = lab.sides["crm"], lab.sides["erp"]
+    async with at_rest(lab) as rig:
+        stream = rig.stream("erp", "contact")
+        stream.quarantine({}, ["phone"], "")
+        crm.create("people", {"email": "ann@x.org", "name": "Ann Lee", "phone": "123"})
+        swept = []
+
+        async def meanwhile(point: str, object: str, _: str | None) -> None:
+            if (point, object) == ("write.commit", "people") and stream.back:
+                swept.append(await take_back(rig.world, stream))
+
+        erp.faults.hook = meanwhile
+        await rig.settle()
+        assert swept == [0], "nothing was linked that missed the field"
+        assert [row["phone"] for row in erp.rows("people").values()] == ["123"]
+        assert await rig.settle() == 0

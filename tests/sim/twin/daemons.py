@@ -75,8 +75,9 @@ class Daemons:
         return [life.engine for life in self.run.lives if not life.dead and life.engine is not None]
 
     def failing(self) -> bool:
-        """Whether a loop failed and has not tried again."""
-        return any(loop.health.trouble for engine in self._engines() for loop in engine.loops)
+        """Whether a loop failed and has not tried again, or has not done its first round."""
+        loops = [loop.health for engine in self._engines() for loop in engine.loops]
+        return not loops or any(health.trouble or not health.rounds for health in loops)
 
     def calm(self) -> None:
         """Nobody dies any more, and who waits for the store goes."""

@@ -154,7 +154,8 @@ class Run:
 
     def moment(self) -> float:
         """How long a guarding read and the write after it take at most, in seconds."""
-        return 0.1 + 60 * self.plan.slow + (LOOK_STANDS if "stalls" in self.plan.more else 0.0)
+        waits = "stalls" in self.plan.more or any(crm.limit for crm in self.crms.values())
+        return 0.1 + 60 * self.plan.slow + (LOOK_STANDS if waits else 0.0)
 
     async def late(self) -> list[str]:
         """What only a sweep can find, though it should not be so."""
@@ -299,7 +300,8 @@ class Run:
             self.outcome.faults.append("stop: something was written when everything was at rest")
 
     async def _tried_again(self) -> None:
-        """A loop that failed, or was told to come back later, reads nothing until then: wait for it."""
+        """A loop that failed, or was told to come back later, reads nothing until then: wait for it. So
+        does one of a daemon that is still starting."""
         end = self.loop.time() + LONGEST_WAIT + self.plan.poll
         while self.loop.time() < end and self.daemons.failing():
             await asyncio.sleep(2.0)
