@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from conflict.rules import RuleBook, Verdict
+from conflict.rules import FLAPS, RuleBook, Verdict
 from conflict.work import ABSENT, RULE, Work
 from syncd.core.nouns import Candidate, Clash, Contest, Stamp, Value
+
+STILL_ASKED = f"{FLAPS}one more system says something else; nothing is written until you decide"
 
 
 def rivals_of(work: Work, name: str, base: Value, *, seen: int) -> list[Candidate]:
@@ -27,9 +29,15 @@ def rivals_of(work: Work, name: str, base: Value, *, seen: int) -> list[Candidat
 def contest(
     work: Work, name: str, rivals: list[Candidate], theirs: Candidate, base: Value, book: RuleBook
 ) -> None:
-    """Decide between what stands, what else is still held somewhere, and what this remote now says."""
+    """Decide between what stands, what else is still held somewhere, and what this remote now says.
+
+    What a brake asked a person stays asked, though one more value comes that a rule could decide about.
+    """
     candidates = (*_standing_first(work, name, rivals), theirs)
     base = work.contest_base(name, base)
+    asked = name in work.contests and work.contests[name].open
+    if asked and not judged(book, name, work.contests[name].candidates, base).open:
+        book = RuleBook(ask=STILL_ASKED)
     verdict = judged(book, name, candidates, base)
     _note(work, name, base, candidates, verdict)
     if verdict.open:
@@ -39,7 +47,7 @@ def contest(
     if verdict.winner is None:
         candidates = (*candidates, _make(work, name, verdict.value))
     else:
-        _stand(work, name, candidates[verdict.winner], theirs)
+        _stand(work, name, candidates[verdict.winner], theirs, asked=asked)
     if any(c.value != work.fields[name] for c in candidates):
         work.contests[name] = Contest(candidates, base=base)
 
@@ -89,13 +97,14 @@ def _make(work: Work, name: str, value: Value) -> Candidate:
     return Candidate(value, RULE, None, work.event, version)
 
 
-def _stand(work: Work, name: str, winner: Candidate, theirs: Candidate) -> None:
-    """Let the winner stand. Where it is not theirs, this remote is to be told."""
+def _stand(work: Work, name: str, winner: Candidate, theirs: Candidate, *, asked: bool) -> None:
+    """Let the winner stand. Where it is not theirs, this remote is to be told; so is every other one that
+    spoke while a person was `asked`, for its word was left as it was."""
     if winner is theirs:
         work.put(name, winner.value, Stamp(winner.version, winner.system, winner.time, winner.event))
         work.agreed[name] = winner.version
         return
     work.owe(name)
-    if winner.value != work.fields.get(name):
+    if asked or winner.value != work.fields.get(name):
         version = work.incoming_version + 1
         work.put(name, winner.value, Stamp(version, winner.system, winner.time, winner.event))

@@ -9,14 +9,12 @@ from typing import Any
 from conflict.contest import judged
 from conflict.deletes import RECORD, Against
 from conflict.join import MERGED
-from conflict.rules import RuleBook, Verdict
+from conflict.rules import FLAPS, RuleBook, Verdict
 from syncd.core.nouns import Candidate, Value
 
 LISTED = frozenset({"late", "overwritten", MERGED})
 """Under these names values are listed that were lost or doubted: no rule was asked."""
 AGAINST_EDIT = "against_edit"
-FLAPS = "the flap brake: "
-"""What the reason begins with where systems changed a field in turn, and a person was asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from conflict.own import Made, Misjudged, judge
 from conflict.strategies import NARROWING
 from syncd.core.nouns import Candidate, Rule, Value
 
+FLAPS = "the flap brake: "
+"""What the reason begins with where systems changed a field in turn, and a person was asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from conflict.replay import FLAPS
+from conflict.rules import FLAPS
 from conflict.work import PERSON, RULE
 from syncd.config.settings import Flap
 from syncd.core.nouns import Stamp

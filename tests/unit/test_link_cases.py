@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from conflict.due import Due, due
 from conflict.link import Gate, gate, see
-from conflict.rules import RuleBook
+from conflict.rules import FLAPS, RuleBook
 from conflict.settle import accepted, uncertain
 from syncd.core.fieldmap import Direction
 from syncd.core.nouns import Accepted, Change, Clash, Rule, Stamp, StoredBy
@@ -53,8 +53,9 @@ class Stage:
         version: str | None = None,
         partial: bool = False,
         time: float | None = None,
+        braked: bool = False,
     ) -> None:
-        """A read arrives and is applied if the gate lets it."""
+        """A read arrives and is applied if the gate lets it; `braked` says that systems change it in turn."""
         self.seq += 1
         evidence = self.marks[began] if began else self.seq
         when = None if time is None else datetime.fromtimestamp(time, UTC)
@@ -65,7 +66,10 @@ class Stage:
         if self.gate is not Gate.APPLY:
             return
         self.seq += 1
-        seen = see(self.record, link, change, self.maps[system], self.book, event=self.seq)
+        flapping = {"value": f"{FLAPS}it moves in turn"} if braked else {}
+        seen = see(
+            self.record, link, change, self.maps[system], self.book, event=self.seq, flapping=flapping
+        )
         self.record, self.links[system] = seen.record, seen.link
         self.clashes += seen.clashes
 
@@ -198,3 +202,17 @@ def test_every_story_has_a_name_of_its_own() -> None:
     for file in ("merges.yaml", "stories.yaml"):
         names = [case["name"] for case in YAML(typ="safe").load(CASES / file)]
         assert len(names) == len(set(names))
+
+
+def test_a_question_that_ends_for_what_stands_tells_who_spoke_against_it() -> None:
+    """A brake asked, the rules would have; a third value lets them decide, and what stands did not move."""
+    stage = stage_of_story({"start": "old", "systems": ["a", "b", "c"]})
+    rule = Rule("prefer", args={"systems": ["a"]}, when=lambda candidates, _: len(candidates) > 2)
+    stage.book = RuleBook((rule,))
+    stage.read("a", "one")
+    stage.write("b")
+    stage.answered("b")
+    stage.read("b", "two", braked=True)
+    stage.expect({"value": "one", "open": True, "due": {}})
+    stage.read("c", "three")
+    stage.expect({"value": "one", "open": False, "losers": ["two", "three"], "due": {"b": "one", "c": "one"}})

@@ -50,6 +50,8 @@ class HttpCrm:
         self.plan, self.sandbox, self.names, self.loop, self.say = plan, sandbox, names, loop, say
         self.touches: list[Touch] = []
         self.undated = 0
+        self.spans: list[tuple[float, float]] = []
+        self.tried: list[tuple[float, str, int]] = []
         self.shown: dict[tuple[str, str, str, Any], float] = {}
         self.taken_up: set[str] = set()
         self.limit: None = None  # a sandbox counts its calls itself

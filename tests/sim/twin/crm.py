@@ -16,7 +16,7 @@ from connectors.memory import Features, FieldDef, MemoryConnector, MemoryRemote,
 from connectors.memory.table import Row, Table
 from connectors.memory.wire import Sent
 from syncd.core.errors import RetryLater
-from syncd.core.nouns import Accepted, Change, Cursor, Fields, Page, Push, PushResult, Value
+from syncd.core.nouns import Accepted, Change, Cursor, Fields, Page, Push, PushOp, PushResult, Value
 from tests.sim.twin import worlds
 from tests.sim.twin.index import IndexWire, Past
 from tests.sim.twin.life import Dead, Life
@@ -55,7 +55,9 @@ class Crm(MemoryRemote):
     """One CRM. `say` writes the log; `touches` is the ground truth.
 
     `shown` is what it told to anybody, and when first; `taken_up` what of it did not die with its reader;
-    `undated` counts the edits that moved no date; `more` are further texts that people have.
+    `undated` counts the edits that moved no date; `more` are further texts that people have. `spans` are the
+    transactions, from their begin to their end: while one is open the feed hides all that began later.
+    `tried` are our creates as they were sent: when, the object, and whose number.
     """
 
     def __init__(
@@ -98,6 +100,9 @@ class Crm(MemoryRemote):
         self.called: Callable[[str, int], object] = lambda _what, _life: None
         self.late = False
         self.writes = self.undated = 0
+        self._began: dict[int, float] = {}
+        self.spans: list[tuple[float, float]] = []
+        self.tried: list[tuple[float, str, int]] = []
         self.troubles = Troubles(self)
         words = plan.more.get("quota")
         self.limit = None if words is None else Limit(**words, now=loop.time)
@@ -117,12 +122,15 @@ class Crm(MemoryRemote):
 
     def begin(self) -> Transaction:
         made = super().begin()
+        self._began[made.number] = self.loop.time()
         return _Logged(self, made.number, made.stamp)
 
     def closed(self, number: int) -> None:
         if self.plan.index:
             for name, past in self.pasts.items():
                 past.note(self.tables[name], number)
+        if number in self._began:
+            self.spans.append((self._began.pop(number), self.loop.time()))
         super().closed(number)
 
     def note(
@@ -258,6 +266,7 @@ class Wire(MemoryConnector):
     async def write(self, batch: Sequence[Push]) -> Sequence[PushResult]:
         crm = self._crm
         await crm.troubles.enter(batch[0].object)
+        crm.tried += [(crm.loop.time(), p.object, crm.who(p)) for p in batch if p.op is PushOp.CREATE]
         going, later = crm.troubles.write(batch)
         answer = [*await self._apart("write", partial(super().write, going)), *later]
         for one in answer:

@@ -252,29 +252,61 @@ class Bench:
                     yield f"I4 doubled: we made {remote_id} in {name}.{object}, and it is a duplicate"
 
     def _at_once(self, crm: Crm, made: Touch) -> bool:
-        """Whether a person typed the same one there in the moment of our create and the read before it.
+        """Whether a person typed the same one there in the moment of our create and the read before it, or
+        since we had sent it first and nobody answered.
 
-        Or before, and then edited it so that a lagging feed had not shown it at all by then.
+        Or before, and then edited it so that a lagging feed had not shown it at all by then, or while a
+        transaction that was open until then hid all that began later.
         """
         moment = 1.5 + crm.features.read_lag + 30 * self.run.plan.slow
         number = number_of(made.object, made.after)
         kind = worlds.KINDS[made.object]
-        there = [t for t in crm.touches if worlds.KINDS[t.object] == kind and abs(t.at - made.at) < moment]
+        first = self._first_try(crm, made, number)
+        there = [
+            touch
+            for touch in crm.touches
+            if worlds.KINDS[touch.object] == kind and first - moment < touch.at < made.at + moment
+        ]
         typed = [
             touch
             for touch in crm.touches
             if (touch.by, touch.what, worlds.KINDS[touch.object]) == ("person", "create", kind)
             and number_of(touch.object, touch.after) == number
-            and (touch in there or self._hidden(crm, touch.id, made, there))
+            and (
+                touch in there
+                or self._hidden(crm, touch.id, made, there)
+                or any(b < touch.at <= e and made.at - moment < e for b, e in crm.spans)
+            )
         ]
         self.run.outcome.happened["typed there at once"] += len(typed)
         return bool(typed)
 
+    def _first_try(self, crm: Crm, made: Touch, number: int) -> float:
+        """When we sent a create first, of those tries since the last that is known to have landed."""
+        landed = [
+            touch.at
+            for touch in crm.touches
+            if (touch.by, touch.what, touch.object) == ("syncd", "create", made.object)
+            and touch.at < made.at
+            and number_of(touch.object, touch.after) == number
+        ]
+        since = max(landed, default=0.0)
+        tried = [at for at, object, who in crm.tried if (object, who) == (made.object, number) and at > since]
+        return min([*tried, made.at])
+
     def _landed_late(self, crm: Crm, made: Touch) -> bool:
-        """Whether one of two creates of ours landed after it was looked for, where a key is not unique."""
+        """Whether one of two creates of ours landed after it was looked for, where a key is not unique, or
+        a person had deleted the other by then, so that the key was free."""
         number = number_of(made.object, made.after)
-        late = [t for t in crm.touches if t.late and (t.what, t.object) == ("create", made.object)]
-        return crm.plan.loose and any(number_of(t.object, t.after) == number for t in late)
+        same = [
+            t
+            for t in crm.touches
+            if t.object == made.object
+            and number in (number_of(t.object, t.after), number_of(t.object, t.before))
+        ]
+        late = [t.at for t in same if t.late and t.what == "create"]
+        freed = [t.at for t in same if (t.by, t.what) == ("person", "delete")]
+        return bool(late) and (crm.plan.loose or any(at < max(late) for at in freed))
 
     def _back(self, crm: Crm, made: Touch) -> bool:
         """Whether a person took it out of the bin, where we had made another in its place by then."""
