@@ -24,8 +24,8 @@ from syncd.engine.world import Stream, Waiting, World
 from syncd.store import queues
 
 _ROWS = """
-select seq, remote_id, reason, evidence, change, suspects from inbox
-where stream = $1 and seq > $2 and (not_before is null or not_before <= $3) order by seq limit $4"""
+select seq, remote_id, reason, evidence, change, suspects, coalesce(not_before > $3, false) as later
+from inbox where stream = $1 and seq > $2 order by seq limit $4"""
 AT_ONCE = 500
 
 
@@ -66,17 +66,24 @@ class Inbox:
         return total
 
     async def _ready(self) -> list[Any]:
-        """The oldest rows whose record no write is under way to."""
-        above, now = 0, self.world.clock.now()
+        """The oldest rows whose record no write is under way to; what an id told later waits with the rest."""
+        above, now, behind = 0, self.world.clock.now(), set[str]()
         while True:
             async with self.world.store.read() as con:
                 rows = await con.fetch(_ROWS, self.stream.id, above, now, AT_ONCE)
-            ready = [row for row in rows if not self._waits(row)]
+            ready = []
+            for row in rows:
+                if row["remote_id"] not in behind and not self._waits(row):
+                    ready.append(row)
+                elif row["change"] is not None:
+                    behind.add(row["remote_id"])
             if ready or len(rows) < AT_ONCE:
                 return ready
             above = rows[-1]["seq"]
 
     def _waits(self, row: Any) -> bool:
+        if row["later"]:
+            return True
         if row["reason"] == "create_open" and self.world.create_open(self.stream.id):
             return True
         place = (self.stream.id, row["remote_id"])

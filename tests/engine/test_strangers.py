@@ -65,3 +65,19 @@ async def test_who_was_named_by_a_refused_create_is_listed_though_told_of_before
     async with rig.world.store.read() as con:
         parked = await con.fetch("select code, remote_id, record_id from parked")
     assert [tuple(row) for row in parked] == [("merge_candidate", bob, ann["record_id"])]
+
+
+async def test_who_waits_and_is_deleted_meanwhile_is_not_made_anywhere(lab: MemoryLab, rig: Rig) -> None:
+    erp = rig.stream("erp", "contact")
+    rig.world.creating[erp.id] = {0}
+    ann = lab.sides["erp"].create("people", ANN)
+    await rig.intakes[erp.id].read()
+    lab.sides["erp"].delete("people", ann)
+    await rig.intakes[erp.id].read()
+    assert await rig.inboxes[erp.id].work() == 0, "her delete waits behind herself"
+    rig.world.creating[erp.id].clear()
+    await rig.settle()
+    assert [len(lab.sides[name].rows("people")) for name in ("crm", "erp")] == [0, 0]
+    async with rig.world.store.read() as con:
+        assert await con.fetchval("select count(*) from inbox") == 0
+        assert await con.fetchval("select bool_and(deleted) from records")

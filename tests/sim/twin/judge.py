@@ -331,16 +331,15 @@ class Bench:
 
     def lost(self) -> Iterator[str]:
         people = self.run.people
-        rows = [row for rows in self.rows.values() for row in rows.values()]
-        there = {self.edit(row.get(name)) for row in rows for name in self.texts}
-        firms = {
-            edit_of(row["name"])
+        there = {
+            self.edit(row.get(name))
             for (_, object), rows in self.rows.items()
-            if object == "firms"
             for row in rows.values()
+            for name in self.texts
+            if (object, name) != ("firms", "name")  # which nobody edits
         }
         listed = self.facts.listed() | self.run.backup.forgotten
-        kept = there - firms | self.facts.standing() | listed | {0}
+        kept = there | self.facts.standing() | listed | {0}
         unseen = {edit for edit, (system, *_) in people.made.items() if self._unseen(system, edit)}
         covered = people.history.superseded_by(kept | unseen)
         for edit, (system, object, who) in people.made.items():
