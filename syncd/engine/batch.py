@@ -12,7 +12,7 @@ from typing import Any
 
 from conflict.work import Outcome
 from syncd.core.fieldmap import NO_REFS, Refs
-from syncd.core.nouns import Change, Clash, Stamp
+from syncd.core.nouns import Change, Clash, Fields, Stamp
 from syncd.core.state import Link, Record, Stamps
 from syncd.engine.reading import Reading
 from syncd.engine.world import Stream
@@ -21,6 +21,8 @@ AGAIN = timedelta(seconds=0.5)
 """After so long a change is looked at again that waits for a write to another copy of its record."""
 AUTOMATION = "automation"
 """The actor of what a system stored in place of what we sent it."""
+CREATE_UNKNOWN = "create_unknown"
+"""The code under which a create is listed of which nobody can know whether it happened."""
 
 
 @dataclass(slots=True)
@@ -97,6 +99,7 @@ class Batch:
     `linked_here` are records that have a copy in this system, `linked_beside` those of them whose copy is in
     another object of it. `returned` are the ids of copies that take part again. `readings` are by the `id` of
     their change. `redirected` leads from records that became one with another to the one that stays.
+    `unanswered`: by record, what a create said of which nobody knows whether it happened, and its versions.
     """
 
     stream: Stream
@@ -110,6 +113,7 @@ class Batch:
     linked_here: set[int] = field(default_factory=set)
     linked_beside: set[int] = field(default_factory=set)
     redirected: Mapping[int, int] = field(default_factory=dict)
+    unanswered: Mapping[int, tuple[Fields, Mapping[str, int]]] = field(default_factory=dict)
     new_records: set[int] = field(default_factory=set)
     new_links: set[str] = field(default_factory=set)
     moved_links: set[str] = field(default_factory=set)

@@ -66,7 +66,7 @@ class Inbox:
         return total
 
     async def _ready(self) -> list[Any]:
-        """The oldest rows whose record no write is under way to; what an id told later waits with the rest."""
+        """The oldest rows whose record no write is under way to; what an id tells later waits behind."""
         above, now, behind = 0, self.world.clock.now(), set[str]()
         while True:
             async with self.world.store.read() as con:

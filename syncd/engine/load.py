@@ -8,9 +8,10 @@ from typing import Any
 from conflict.deletes import Policy
 from syncd.core.fieldmap import NO_REFS, Refs
 from syncd.core.nouns import LinkState, Op
-from syncd.engine.batch import Batch, Incoming, Known
+from syncd.engine.batch import CREATE_UNKNOWN, Batch, Incoming, Known
 from syncd.engine.reading import Reading
 from syncd.engine.world import Kind, Stream, World
+from syncd.store import queues
 from syncd.store.joins import survivors
 from syncd.store.rows import load_by_remote, load_records, unlinked
 from syncd.store.store import Conn
@@ -113,6 +114,8 @@ async def load_strangers(con: Conn, world: World, batch: Batch, items: Sequence[
         batch.linked_beside = {
             row["record_id"] for row in rows if row["stream"] != stream.id and row["state"] == LinkState.LIVE
         }
+    if candidates and stream.id in world.parked:
+        batch.unanswered = await queues.unanswered_creates(con, stream.id, CREATE_UNKNOWN, candidates)
     wanted = (own | candidates) - batch.records.keys()
     for record in (await load_records(con, wanted)).values():
         batch.put_record(record)

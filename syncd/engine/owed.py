@@ -10,10 +10,10 @@ from conflict.due import Due, due, due_on_create
 from syncd.core.fieldmap import FieldMap, Refs
 from syncd.core.nouns import LinkState, Push, PushOp
 from syncd.core.state import Link, Record
+from syncd.engine.batch import CREATE_UNKNOWN
 from syncd.engine.brakes import brake_of
 from syncd.engine.load import load_targets
 from syncd.engine.pointed import must_wait
-from syncd.engine.settle import CREATE_UNKNOWN
 from syncd.engine.world import Stream, World
 from syncd.store import queues
 from syncd.store.rows import linked_in, load_links, load_records, unlinked

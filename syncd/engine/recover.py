@@ -82,5 +82,6 @@ async def _reopen_creates(tx: Tx, world: World, stream: Stream, send: Send, item
             world.doubts[stream.id, item.record_id] = Doubt(send.batch, at, item.fields, item.versions)
         return True
     await queues.drop_outbox(tx, [seq for item in items for seq in item.outbox])
-    await park_notes(tx, world, stream.id, [create_unknown(stream, i.record_id) for i in items])
+    notes = [create_unknown(stream, i.record_id, i.fields, i.versions) for i in items]
+    await park_notes(tx, world, stream.id, notes)
     return False

@@ -8,11 +8,10 @@ from loguru import logger
 
 from connectors.base import Schema
 from syncd.core.nouns import UNKNOWN_FIELD
-from syncd.engine.batch import Note
+from syncd.engine.batch import CREATE_UNKNOWN, Note
 from syncd.engine.drift import Known, judge, taken_up
 from syncd.engine.gatekeeper import Gatekeeper
 from syncd.engine.save import park_notes
-from syncd.engine.settle import CREATE_UNKNOWN
 from syncd.engine.world import Stream, World
 from syncd.store import queues
 from syncd.store.store import AHEAD, Conn, Tx

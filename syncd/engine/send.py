@@ -13,7 +13,7 @@ from syncd.core.turn import turn
 from syncd.engine.gatekeeper import Gatekeeper
 from syncd.engine.owed import Todo
 from syncd.engine.recover import reopen
-from syncd.engine.settle import findable, idempotent, settle
+from syncd.engine.settle import idempotent, settle
 from syncd.engine.world import Stream, World
 from syncd.store.sends import Send, SentItem, begin_send, end_send
 
@@ -170,7 +170,7 @@ def _item(stream: Stream, todo: Todo) -> SentItem:
     """One write of the intent. Whether a create landed is told by its key or id, never by its values; what it
     sent tells our own values from an edit, in a copy that is looked for."""
     due, record = todo.due, todo.record.record_id
-    if todo.link is None and (idempotent(stream) or not findable(stream)):
+    if todo.link is None and idempotent(stream):
         return SentItem(record, None, {}, {}, todo.outbox)
     remote_id = todo.link.remote_id if todo.link is not None else None
     return SentItem(record, remote_id, due.fields, due.versions, todo.outbox)

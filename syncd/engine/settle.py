@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ from syncd.core.nouns import (
 )
 from syncd.core.state import Link, Record
 from syncd.engine.apply import apply, incoming
-from syncd.engine.batch import AUTOMATION, Hold, Note
+from syncd.engine.batch import AUTOMATION, CREATE_UNKNOWN, Hold, Note
 from syncd.engine.freed import bury, freed
 from syncd.engine.pointed import look_at_targets, refused_reference
 from syncd.engine.save import hold, linked, park_notes
@@ -59,8 +59,6 @@ HIDDEN = "hidden_field"
 """The code under which a field is listed that is not written, for the remote does not tell what it holds."""
 KEEPS_FAILING = "keeps_failing"
 """The code under which a record is listed whose write fails for no reason that is told."""
-CREATE_UNKNOWN = "create_unknown"
-"""The code under which a create is listed of which nobody can know whether it happened."""
 _REMOVES = (PushOp.DELETE, PushOp.ARCHIVE)
 
 
@@ -302,7 +300,7 @@ def _uncertain(world: World, stream: Stream, out: Settlement, todo: Todo, send: 
         world.doubts[stream.id, record_id] = Doubt(send.batch, at, todo.due.fields, todo.due.versions)
         return
     out.done += todo.outbox
-    out.notes.append(create_unknown(stream, todo.record.record_id))
+    out.notes.append(create_unknown(stream, todo.record.record_id, todo.due.fields, todo.due.versions))
 
 
 def idempotent(stream: Stream) -> bool:
@@ -320,14 +318,15 @@ def findable(stream: Stream) -> bool:
     return stream.settings.key_field is not None and stream.finder is not None
 
 
-def create_unknown(stream: Stream, record_id: int) -> Note:
-    """What is listed when nobody can know whether a create happened."""
+def create_unknown(stream: Stream, record_id: int, sent: Fields, versions: Mapping[str, int]) -> Note:
+    """What is listed when nobody can know whether a create happened, with what it `sent`: a record that shows
+    up and matches may be it."""
     message = (
         f"the answer to its create in {stream.system} was lost, and {stream.system} offers no key to look "
         "for: it is linked when it shows up and matches; if it is not there, "
         "`syncd parked retry` creates it again"
     )
-    return Note(CREATE_UNKNOWN, message, None, record_id, None, "out")
+    return Note(CREATE_UNKNOWN, message, None, record_id, None, "out", {"sent": sent, "versions": versions})
 
 
 def _written(todo: Todo) -> list[tuple[int, str | None]]:

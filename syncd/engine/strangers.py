@@ -148,7 +148,7 @@ def _join(world: World, batch: Batch, item: Incoming, record: Record, *, ours: b
     kind, stream = world.kind_of(batch.stream), batch.stream
     batch.linked_here.add(record.record_id)
     link = _empty(batch, item, record.record_id)
-    if ours:
+    if ours or record.record_id in batch.unanswered:
         link = found(link, *_told(world, batch, record), item.fields, stream.map)
     alien = aliens(kind, stream, record, link, item.fields)
     outcome = see(
@@ -163,6 +163,8 @@ def _join(world: World, batch: Batch, item: Incoming, record: Record, *, ours: b
 
 def _told(world: World, batch: Batch, record: Record) -> tuple[Fields, Mapping[str, int]]:
     """What a create of ours said, and under which versions: that nobody answered, or else as it would now."""
+    if (unanswered := batch.unanswered.get(record.record_id)) is not None:
+        return unanswered
     doubt = world.doubts.get((batch.stream.id, record.record_id))
     if doubt is not None:
         return doubt.fields, doubt.versions

@@ -165,6 +165,17 @@ async def parked_as(con: Conn, stream: int, code: str, records: Collection[int])
     return {row["record_id"] for row in await con.fetch(sql, stream, code, list(records))}
 
 
+async def unanswered_creates(
+    con: Conn, stream: int, code: str, records: Collection[int]
+) -> dict[int, tuple[dict[str, Any], dict[str, int]]]:
+    """What was sent for those of some records whose create is listed under a code, and its versions."""
+    sql = """select record_id, body from parked where stream = $1 and code = $2
+    and record_id = any($3::bigint[]) and body is not null"""
+    rows = await con.fetch(sql, stream, code, list(records))
+    bodies = {row["record_id"]: orjson.loads(row["body"]) for row in rows}
+    return {record: (body["sent"], body["versions"]) for record, body in bodies.items()}
+
+
 async def unpark(tx: Tx, stream: int, written: Sequence[tuple[int, str | None]]) -> None:
     """Take writes off the list that went through after all: (record id, field, None for the record)."""
     sql = """delete from parked p using unnest($2::bigint[], $3::text[]) as u(record_id, field)

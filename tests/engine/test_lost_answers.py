@@ -320,3 +320,27 @@ async def test_a_lost_create_of_who_is_deleted_meanwhile_makes_nobody_anew(case:
     await c.run()
     assert lost.fired == 1
     assert (c.crm.rows("people"), c.erp.rows("people")) == ({}, {})
+
+
+@pytest.mark.parametrize("variant", ["keyless", "blind"])
+async def test_what_an_unanswered_create_made_is_no_edit_of_what_was_edited_since(
+    case: Make, variant: str
+) -> None:
+    c: Case = await case(variant)
+    (ann,) = c.crm.rows("people")
+    crm = c.rig.stream("crm", "contact")
+    edited = []
+
+    async def meanwhile(point: str, object: str, _: str | None) -> None:
+        if (point, object) == ("write.commit", "people") and not edited:
+            edited.append(c.crm.update("people", ann, {"name": "Ann Poe"}))
+            await c.rig.intakes[crm.id].read()
+
+    c.erp.faults.hook = meanwhile
+    lost = c.erp.faults.arm("write.after_commit")
+    (erp,) = (pusher for pusher in c.rig.pushers.values() if pusher.stream is c.rig.stream("erp", "contact"))
+    await c.rig.intakes[crm.id].read()
+    await erp.push()
+    assert lost.fired == len(edited) == 1
+    await c.one(name="Ann Poe")
+    assert (await listed(c.rig.world.store))[0] == [], "nobody disagrees"

@@ -67,9 +67,7 @@ class Stage:
             return
         self.seq += 1
         flapping = {"value": f"{FLAPS}it moves in turn"} if braked else {}
-        seen = see(
-            self.record, link, change, self.maps[system], self.book, event=self.seq, flapping=flapping
-        )
+        seen = see(self.record, link, change, self.maps[system], self.book, event=self.seq, flapping=flapping)
         self.record, self.links[system] = seen.record, seen.link
         self.clashes += seen.clashes
 
