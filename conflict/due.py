@@ -107,6 +107,11 @@ def _refused(record: Record, refused: Mapping[str, int], entry: Entry) -> bool:
     return any(refused.get(name, 0) >= newest for name in entry.remote)
 
 
+def _holds(held: Value, value: Value) -> bool:
+    """Whether a remote has a value already, or we never heard what it has. Blanks are spelled differently."""
+    return held is ABSENT or held == value or (is_blank(held) and is_blank(value))
+
+
 def _add(found: Due, record: Record, entry: Entry, shadow: Mapping[str, Value] | None, refs: Refs) -> None:
     """Put what differs of one entry into the write. Without a shadow (a create), all of it differs."""
     canon, remote, fields = entry.canon, entry.remote, record.fields
@@ -130,7 +135,7 @@ def _add(found: Due, record: Record, entry: Entry, shadow: Mapping[str, Value] |
         send = dict(pairs)
     else:
         told = [(name, value, shadow.get(name, ABSENT)) for name, value in pairs]
-        send = {name: value for name, value, held in told if held not in (value, ABSENT)}
+        send = {name: value for name, value, held in told if not _holds(held, value)}
         found.unread += [name for name, value, held in told if held is ABSENT and not is_blank(value)]
     if not send:
         return

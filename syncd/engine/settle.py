@@ -123,6 +123,7 @@ def _one(world: World, stream: Stream, send: Send, out: Settlement, todo: Todo, 
         case Accepted():
             _accepted(world, stream, out, todo, result)
             world.tries.pop((stream.id, todo.record.record_id), None)
+            world.unanswered.pop((stream.id, todo.record.record_id), None)
             world.pointed.pop((stream.id, todo.record.record_id), None)
             world.stales.pop((stream.id, todo.record.record_id), None)
         case Stale() if _stale_for_ever(world, stream, todo):
@@ -291,6 +292,7 @@ def _uncertain(world: World, stream: Stream, out: Settlement, todo: Todo, send: 
         return
     record_id = todo.record.record_id
     if idempotent(stream):
+        world.unanswered[stream.id, record_id] = todo.due.fields, todo.due.versions
         _later(world, stream, out, todo)
         if chosen(stream) and (stream.id, record_id) in world.tries:
             out.retrying.add((stream.id, record_id))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from conflict.due import due_on_create
 from conflict.link import see
 from conflict.settle import found
+from syncd.core.equality import reduces
 from syncd.core.nouns import Fields, LinkState, Op
 from syncd.core.state import Agreed, Link, Record
 from syncd.engine import decide
@@ -110,8 +111,11 @@ def _empty(batch: Batch, item: Incoming, record_id: int, state: LinkState = Link
 def _matched_or_new(world: World, batch: Batch, item: Incoming) -> None:
     reading = batch.readings[id(item)]
     found = match_decide({key: _free(batch, key) for key in reading.keys})
-    if isinstance(found, Match):
-        _join(world, batch, item, batch.records[found.record_id])
+    made = found.record_id if isinstance(found, Match) else None
+    if isinstance(found, Ambiguous):
+        made = _made_unheard(batch, item, found.record_ids)
+    if made is not None:
+        _join(world, batch, item, batch.records[made])
         return
     beside = match_decide({key: _beside(batch, key) for key in reading.keys})
     if isinstance(beside, Match) and not isinstance(found, Ambiguous):
@@ -123,6 +127,17 @@ def _matched_or_new(world: World, batch: Batch, item: Incoming) -> None:
     decide.waiting(world, batch, item, reading.waits)
     if isinstance(found, Ambiguous):
         batch.notes.append(_ambiguous(batch, item, record, sorted(found.record_ids)))
+
+
+def _made_unheard(batch: Batch, item: Incoming, records: Collection[int]) -> int | None:
+    """The one of some records whose create nobody answered and that said just what this one shows."""
+    shown, said = item.fields, batch.unanswered
+    made = [
+        record
+        for record in records
+        if record in said and all(n not in shown or reduces(shown[n], v) for n, v in said[record][0].items())
+    ]
+    return made[0] if len(made) == 1 else None
 
 
 def _free(batch: Batch, key: str) -> set[int]:
@@ -163,8 +178,10 @@ def _join(world: World, batch: Batch, item: Incoming, record: Record, *, ours: b
 
 def _told(world: World, batch: Batch, record: Record) -> tuple[Fields, Mapping[str, int]]:
     """What a create of ours said, and under which versions: that nobody answered, or else as it would now."""
-    if (unanswered := batch.unanswered.get(record.record_id)) is not None:
-        return unanswered
+    said = batch.unanswered.get(record.record_id)
+    said = said or world.unanswered.get((batch.stream.id, record.record_id))
+    if said is not None:
+        return said
     doubt = world.doubts.get((batch.stream.id, record.record_id))
     if doubt is not None:
         return doubt.fields, doubt.versions

@@ -225,7 +225,8 @@ class World:
     by which a write was last called stale, and how often; `unread`, per (stream, remote id), how often a read
     by id failed; `pointed` the reference, per (stream, record id), for which a write was refused last, and
     whose target was to be looked at before the next try. `retrying` are creates whose answer was lost and
-    that are made once more under the same id of our choice: until then they are open. `given_up` are ids
+    that are made once more under the same id of our choice: until then they are open. `unanswered`: what such
+    a create said, also one under a unique key, and its versions. `given_up` are ids
     that a person was told of, for they cannot be read. `asleep` are streams
     whose system cannot be used yet: what they are owed queues up, and nothing of theirs runs. `pruned`
     counts the rows that retention removed, by table.
@@ -252,6 +253,7 @@ class World:
     landed: int = 0
     doubts: dict[tuple[int, int], Doubt] = field(default_factory=dict)
     retrying: set[tuple[int, int]] = field(default_factory=set)
+    unanswered: dict[tuple[int, int], tuple[Fields, Mapping[str, int]]] = field(default_factory=dict)
     parked: set[int] = field(default_factory=set)
     tries: dict[tuple[int, int], int] = field(default_factory=dict)
     stales: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)

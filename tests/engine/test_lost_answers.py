@@ -322,7 +322,7 @@ async def test_a_lost_create_of_who_is_deleted_meanwhile_makes_nobody_anew(case:
     assert (c.crm.rows("people"), c.erp.rows("people")) == ({}, {})
 
 
-@pytest.mark.parametrize("variant", ["keyless", "blind"])
+@pytest.mark.parametrize("variant", VARIANTS)
 async def test_what_an_unanswered_create_made_is_no_edit_of_what_was_edited_since(
     case: Make, variant: str
 ) -> None:
@@ -344,3 +344,20 @@ async def test_what_an_unanswered_create_made_is_no_edit_of_what_was_edited_sinc
     assert lost.fired == len(edited) == 1
     await c.one(name="Ann Poe")
     assert (await listed(c.rig.world.store))[0] == [], "nobody disagrees"
+
+
+@pytest.mark.parametrize("variant", ["keyless", "blind"])
+async def test_what_an_unanswered_create_made_is_known_though_two_of_ours_match_it(
+    case: Make, variant: str
+) -> None:
+    """She was typed twice: what shows up is the one that was sent as just that."""
+    c: Case = await case(variant)
+    c.crm.create("people", {"email": "ann@x.org", "name": "Ann Poe"})
+    lost = c.erp.faults.arm("write.after_commit")
+    await c.run()
+    await c.rig.sweep()
+    await c.run()
+    assert lost.fired == 1
+    for remote in (c.crm, c.erp):
+        assert sorted(row["name"] for row in remote.rows("people").values()) == ["Ann Lee", "Ann Poe"]
+    assert (await listed(c.rig.world.store))[1] == []

@@ -214,3 +214,10 @@ def test_a_question_that_ends_for_what_stands_tells_who_spoke_against_it() -> No
     stage.expect({"value": "one", "open": True, "due": {}})
     stage.read("c", "three")
     stage.expect({"value": "one", "open": False, "losers": ["two", "three"], "due": {"b": "one", "c": "one"}})
+
+
+def test_a_blank_that_a_system_spells_otherwise_is_not_written_over() -> None:
+    stage = stage_of_story({"start": "old", "systems": ["a", "b"]})
+    stage.links["b"] = replace(stage.links["b"], shadow={"Value": ""})
+    stage.read("a", None)
+    stage.expect({"value": None, "due": {}})

@@ -61,6 +61,7 @@ class HttpCrm:
         self.features = SimpleNamespace(
             compare_and_set=plan.features["compare_and_set"],
             deletes_reported=plan.features["deletes_reported"],
+            partial_fields=False,
             read_lag=plan.features["read_lag"],
         )
         self._last: dict[tuple[str, str], dict[str, Any]] = {}

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tests.sim.history import edit_of
-from tests.sim.twin.crm import Touch
+from tests.sim.twin.crm import Crm, Touch
 from tests.sim.twin.shape import number_of
 from tests.sim.twin.worlds import KINDS
 
@@ -75,14 +75,18 @@ class Census:
         return False
 
     def _deleted_unheard(self, name: str, made: list[Touch], touches: list[tuple[str, Touch]]) -> bool:
-        """Whether a person deleted what we made before its answer, which died with a life, or any read told
-        us of it: the next life makes it again, as nobody can know."""
+        """Whether a person deleted what we made before its answer, which was lost or died with a life, or any
+        read told us of it: it is made again, as nobody can know."""
         first, second = made[:2]
         gone = [t.at for s, t in touches if (s, t.by, t.what) == (name, "person", "delete")]
         between = any(first.at <= at <= second.at for at in gone)
+        crm = self.bench.crms[name]
         told = {v for v in first.after.values() if v not in second.after.values()}
-        told &= self.bench.crms[name].taken_up
-        unheard = len(made) == 2 and between and first.life != second.life and not told
+        told &= crm.taken_up
+        died = first.life != second.life
+        if isinstance(crm, Crm):  # of others nobody tells which answers were heard
+            died |= all(id != first.id for at, _, id in crm.heard if first.at <= at <= second.at)
+        unheard = len(made) == 2 and between and died and not told
         self.run.outcome.happened["made again after an unheard delete"] += unheard
         return unheard
 

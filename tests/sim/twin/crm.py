@@ -57,7 +57,8 @@ class Crm(MemoryRemote):
     `shown` is what it told to anybody, and when first; `taken_up` what of it did not die with its reader;
     `undated` counts the edits that moved no date; `more` are further texts that people have. `spans` are the
     transactions, from their begin to their end: while one is open the feed hides all that began later.
-    `tried` are our creates as they were sent: when, the object, and whose number.
+    `tried` are our creates as they were sent: when, the object, and whose number; `heard` the answers that
+    came to a life that is not over: when, the object, and the id.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Crm(MemoryRemote):
         self._began: dict[int, float] = {}
         self.spans: list[tuple[float, float]] = []
         self.tried: list[tuple[float, str, int]] = []
+        self.heard: list[tuple[float, str, str]] = []
         self.troubles = Troubles(self)
         words = plan.more.get("quota")
         self.limit = None if words is None else Limit(**words, now=loop.time)
@@ -271,6 +273,8 @@ class Wire(MemoryConnector):
         answer = [*await self._apart("write", partial(super().write, going)), *later]
         for one in answer:
             self._take_up_fields(one.stored if isinstance(one, Accepted) else {})
+            if isinstance(one, Accepted):
+                crm.heard.append((crm.loop.time(), batch[0].object, one.remote_id))
         told = [(type(a).__name__, a.push_id) for a in answer]
         self._life.say(f"{self.name} answers {told}")
         return answer

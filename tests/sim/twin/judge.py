@@ -30,6 +30,7 @@ from tests.sim.twin.census import Census
 from tests.sim.twin.crm import Crm, Touch
 from tests.sim.twin.facts import Facts
 from tests.sim.twin.finer import finer
+from tests.sim.twin.plan import FaultPlan
 from tests.sim.twin.references import References
 from tests.sim.twin.shape import number_of, wide
 from tests.sim.twin.troubles import FIELD
@@ -85,17 +86,29 @@ async def late(run: Run) -> list[str]:
     """What only a sweep can find, though the feeds of all systems tell everything that people do.
 
     A feed that does not tell of deletes, or of a field, leaves them to the sweep; so does one whose answers
-    left a field out for a while, where nothing waits for it: the link has never seen it, or no version whole.
+    left a field out for a while, where nothing waits for it: the link has never seen it, or no version whole,
+    or the feed tells of each change only what it changed.
     """
     told = all(crm.features.deletes_reported for crm in run.crms.values())
     silent = any(crm.quirks.silent_fields for crm in run.crms.values())
     if silent or (run.people.gone and not told):
         return []
     bench = Bench(run, await Facts.load(run.server, run.loop, run.names))
-    left = {fault.system for fault in run.plan.faults if fault.what == "unseen_field"}
+    left = [fault for fault in run.plan.faults if fault.what == "unseen_field"]
+    systems = {fault.system for fault in left}
     links = bench.facts.of_row.items()
-    bench.unheard = {place for place, link in links if place[0] in left and link["in_part"]}
+    bench.unheard = {place for place, link in links if place[0] in systems and link["in_part"]}
+    bench.unheard |= {place for fault in left for place in _never_told(run, fault)}
     return [f"I1 late: {fault}" for fault in (*bench.diverged(), *bench.unlinked())]
+
+
+def _never_told(run: Run, fault: FaultPlan) -> Iterator[tuple[str, str, str]]:
+    """The records whose field moved while it was left out of a feed that tells changed fields only."""
+    crm = run.crms[fault.system]
+    since = fault.at - run.plan.poll - run.moment()
+    for touch in crm.touches if crm.features.partial_fields else ():
+        if FIELD in touch.after and since <= touch.at <= fault.at + fault.lasts:
+            yield fault.system, touch.object, touch.id
 
 
 class Bench:

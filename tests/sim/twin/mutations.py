@@ -113,8 +113,8 @@ MUTATIONS = (
     Mutation(
         "an uncertain create is tried again at once",
         "syncd/engine/settle.py",
-        "    out.done += todo.outbox\n    out.notes.append(create_unknown(stream, todo.record.record_id))\n",
-        "    return\n",
+        "    out.done += todo.outbox\n    out.notes.append(create_unknown(",
+        "    return\n    out.notes.append(create_unknown(",
         "match keys never prove a create; without a key nothing is tried again",
     ),
     Mutation(
