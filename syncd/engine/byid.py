@@ -84,7 +84,7 @@ class ById:
             return Looked(await connector.fetch(name, ids))
 
         self.world.counters[self.stream.id].calls += 1
-        return await self.keeper.call(read, suspect=suspect, sweep=self._sweep)
+        return await self.keeper.call(read, about=self.stream.object, suspect=suspect, sweep=self._sweep)
 
     async def _make_sure(self, ids: list[str], error: Failure) -> None:
         """Whether records can be read that were read before; else it is the system that fails."""
@@ -92,7 +92,7 @@ class ById:
             return
         async with self.world.store.read() as con:
             rows = await con.fetch(_KNOWN, self.stream.id, ids, PROBES)
-        if not rows and (self.keeper.trouble or self.keeper.needs):
+        if not rows and self.keeper.troubled(self.stream.object):
             raise error
         for left, row in reversed(list(enumerate(reversed(rows)))):
             try:

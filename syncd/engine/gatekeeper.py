@@ -65,7 +65,7 @@ class Gatekeeper:
     ) -> None:
         self.system, self.clock, self.call_seconds = system, clock, call_seconds
         self.calls = 0
-        self.trouble: str | None = None
+        self._troubles: dict[str, str] = {}
         self.needs: str | None = None
         self.doubt = asyncio.Event()
         self.watched = False
@@ -74,7 +74,7 @@ class Gatekeeper:
         self.budget = Budget(clock, words or Words(), meter)
         self._breakers = AsyncCircuitBreakerFactory(FAILURES_TO_OPEN, math.inf, exclude=NOT_FAILURES)
         self._breakers.add_listener(self._heard)
-        self._opened = 0.0
+        self._opened: dict[str, float] = {}
 
     @classmethod
     def of(
@@ -104,6 +104,7 @@ class Gatekeeper:
         self,
         make: Callable[[], Awaitable[T]],
         *,
+        about: str = "",
         looking: bool = False,
         sweep: bool = False,
         suspect: bool = False,
@@ -111,22 +112,32 @@ class Gatekeeper:
         """Make one call when it is its turn.
 
         A time-out is `RetryLater(uncertain=True)`: the remote may have done it. While the breaker is open
-        `RetryLater` says when to come back, and nothing is sent. `looking` is a look at the schema. A call of
-        a `sweep` waits as long as the quota is for others. Where a single record is `suspect`, a failure is
-        not held against the system: neither the breaker counts it, nor does anybody wait.
+        `RetryLater` says when to come back, and nothing is sent. Each object, named by `about`, has a breaker
+        of its own: one that fails for days must not hold up the others. `looking` is a look at the schema. A
+        call of a `sweep` waits as long as the quota is for others. Where a single record is `suspect`, a
+        failure is not held against the system: neither the breaker counts it, nor does anybody wait.
         """
         if self.doubt.is_set() and self.watched and not looking:
             raise SchemaMoved(f"the schema of {self.system} is looked at first")
-        await self._afford(sweep=sweep)
+        await self._afford(about, sweep=sweep)
         try:
-            await self._turn()
+            await self._turn(about)
             self.calls += 1
             try:
-                return await (self._tried(make) if suspect else self._made(make))
+                return await (self._tried(make, about) if suspect else self._made(make, about))
             finally:
                 self._pace.done()
         finally:
             self.budget.done()
+
+    @property
+    def trouble(self) -> str | None:
+        """What failed last, None when all is well."""
+        return next(iter(self._troubles.values()), None)
+
+    def troubled(self, about: str) -> bool:
+        """Whether the last call about an object failed, or the system needs a person."""
+        return about in self._troubles or self.needs is not None
 
     async def ready(self) -> None:
         """Wait until a pause is over: what is to be written down before a call is not written down for it."""
@@ -134,10 +145,10 @@ class Gatekeeper:
         if wait > 0:
             await self.clock.sleep(wait)
 
-    async def _tried(self, make: Callable[[], Awaitable[T]]) -> T:
+    async def _tried(self, make: Callable[[], Awaitable[T]], about: str) -> T:
         """A call that may fail for a single record; a wait that the system asks for is kept all the same."""
-        if (await self._breaker()).context.state != CLOSED:
-            return await self._made(make)
+        if (await self._breaker(about)).context.state != CLOSED:
+            return await self._made(make, about)
         try:
             return await self._timed(make)
         except LoginNeeded as error:
@@ -156,42 +167,43 @@ class Gatekeeper:
         until = self.clock.monotonic() + min(seconds, LONGEST_PAUSE)
         self._not_before = max(self._not_before, until)
 
-    async def _made(self, make: Callable[[], Awaitable[T]]) -> T:
-        breaker = await self._breaker()
+    async def _made(self, make: Callable[[], Awaitable[T]], about: str) -> T:
+        breaker = await self._breaker(about)
         try:
             async with breaker:
                 result = await self._timed(make)
         except OpenedState:
-            self.trouble = self.trouble or f"{self.system} failed"
-            raise RetryLater(f"{self.trouble} ({FAILURES_TO_OPEN} times in a row)", OPEN_SECONDS) from None
+            trouble = self._troubles.setdefault(about, f"{self.system} failed")
+            raise RetryLater(f"{trouble} ({FAILURES_TO_OPEN} times in a row)", OPEN_SECONDS) from None
         except SchemaMoved:
             self.doubt.set()
             raise
         except RetryLater as error:
-            self.trouble = str(error)
+            self._troubles[about] = str(error)
             self._pause(error.after or 0.0)
             raise
         except NeedsOperator as error:
             self.needs = str(error)
             self._pause(PROBE_SECONDS)
             raise
-        self.trouble = self.needs = None
+        self._troubles.pop(about, None)
+        self.needs = None
         return result
 
-    async def _breaker(self) -> AsyncCircuitBreaker:
+    async def _breaker(self, about: str) -> AsyncCircuitBreaker:
         """The breaker, half open again after a while by our stopwatch: its own clock is the machine's, and
         whoever sets that back by a day would keep it open for a day."""
-        breaker = await self._breakers.get_breaker(self.system)
-        over = self.clock.monotonic() > self._opened + OPEN_SECONDS
+        breaker = await self._breakers.get_breaker(about)
+        over = self.clock.monotonic() > self._opened.get(about, 0.0) + OPEN_SECONDS
         if breaker.context.state == OPENED and over:
             breaker.context.set_state(HalfOpenedState())
         return breaker
 
-    def _heard(self, _: str, what: str, event: Event) -> None:
+    def _heard(self, about: str, what: str, event: Event) -> None:
         if what == "state_changed" and isinstance(event, ContextChanged) and event.state == OPENED:
-            self._opened = self.clock.monotonic()
+            self._opened[about] = self.clock.monotonic()
 
-    async def _afford(self, *, sweep: bool) -> None:
+    async def _afford(self, about: str, *, sweep: bool) -> None:
         """Until our share of the quota has a call left. Raises `RetryLater`; a sweep goes on where it is."""
         while True:
             try:
@@ -199,8 +211,7 @@ class Gatekeeper:
                 break
             except RetryLater as error:
                 if not sweep:
-                    self.trouble = f"{self.system}: {error}"
-                    raise RetryLater(self.trouble, error.after) from None
+                    raise self._put_off(error, about) from None
                 await self.clock.sleep(error.after or 1.0)
         if wait > 0:
             try:
@@ -209,13 +220,16 @@ class Gatekeeper:
                 self.budget.done()
                 raise
 
-    async def _turn(self) -> None:
+    def _put_off(self, error: RetryLater, about: str) -> RetryLater:
+        self._troubles[about] = f"{self.system}: {error}"
+        return RetryLater(self._troubles[about], error.after)
+
+    async def _turn(self, about: str) -> None:
         await self.ready()
         try:
             wait = self._pace.wait()
         except RetryLater as error:
-            self.trouble = f"{self.system}: {error}"
-            raise RetryLater(self.trouble, error.after) from None
+            raise self._put_off(error, about) from None
         if wait > 0:
             try:
                 await self.clock.sleep(wait)

@@ -121,7 +121,7 @@ class Intake:
         while True:
             evidence = self._evidence()
             self.world.counters[self.stream.id].calls += 1
-            page = await self.keeper.call(lambda: anext(pages, None))
+            page = await self.keeper.call(lambda: anext(pages, None), about=self.stream.object)
             if page is None:
                 return
             yield page, evidence

@@ -69,7 +69,9 @@ class PairCheck:
 
     async def _scan(self, con: Conn, pages: AsyncIterator[Page], progress: Callable[[int], None]) -> None:
         complete, seen = False, 0
-        while (page := await self.keeper.call(lambda: anext(pages, None))) is not None:
+        while (
+            page := await self.keeper.call(lambda: anext(pages, None), about=self.stream.object)
+        ) is not None:
             there = [change for change in page.changes if change.op is Op.UPSERT]
             for start in range(0, len(there), CHUNK):
                 part = there[start : start + CHUNK]

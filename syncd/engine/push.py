@@ -146,7 +146,9 @@ class Pusher:
         if not ripe or connector is None:
             return sure
         keys = {t.record.record_id: world.key_of(t.record.record_id) for t in ripe}
-        found = await self.keeper.call(lambda: connector.find(stream.object, list(keys.values())))
+        found = await self.keeper.call(
+            lambda: connector.find(stream.object, list(keys.values())), about=stream.object
+        )
         async with world.store.write(numbers=len(ripe) + 10) as tx:
             there = [t for t in ripe if keys[t.record.record_id] in found]
             holds = [_met(t.record.record_id, found[keys[t.record.record_id]].remote_id) for t in there]

@@ -52,7 +52,7 @@ class Sender:
                 return [_storable(result) for result in await self.stream.connector.write(pushes)]
 
         try:
-            results = await self.keeper.call(write)
+            results = await self.keeper.call(write, about=self.stream.object)
         except CancelledError:
             if not begun:  # it waited for its turn: nothing was sent, and nobody need wonder
                 await self._give_back(send, batch)

@@ -74,7 +74,7 @@ class Sweeper:
         did, complete = 0, False
         while True:
             evidence = self.world.store.seq()
-            page = await self.keeper.call(lambda: anext(pages, None), sweep=True)
+            page = await self.keeper.call(lambda: anext(pages, None), about=self.stream.object, sweep=True)
             if page is None:
                 break
             did += await self._take(page.changes, evidence, "scan")

@@ -90,7 +90,10 @@ class Historian:
             return {}
         try:
             return await self.keeper.call(
-                lambda: historian.field_history(stream.object, wanted), sweep=True, suspect=True
+                lambda: historian.field_history(stream.object, wanted),
+                about=stream.object,
+                sweep=True,
+                suspect=True,
             )
         except (BatchRefused, NeedsOperator) as error:
             if str(error) != self._told:

@@ -204,3 +204,22 @@ async def test_the_breaker_closes_again_by_our_stopwatch() -> None:
         await keeper.call(answers)
     clock.at += 2
     assert await keeper.call(answers) == await keeper.call(answers) == 1
+
+
+async def test_an_object_that_fails_leaves_the_others_alone() -> None:
+    keeper = Gatekeeper("shop", Stopped())
+
+    async def fails() -> None:
+        raise RetryLater("500")
+
+    async def works() -> int:
+        return 1
+
+    for _ in range(FAILURES_TO_OPEN):
+        with pytest.raises(RetryLater, match="500"):
+            await keeper.call(fails, about="orders")
+    with pytest.raises(RetryLater, match="times in a row"):
+        await keeper.call(works, about="orders")
+    assert await keeper.call(works, about="people") == 1
+    assert keeper.troubled("orders")
+    assert not keeper.troubled("people")
