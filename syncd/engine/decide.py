@@ -109,6 +109,7 @@ def _linked(world: World, batch: Batch, item: Incoming, known: Known) -> None:
         ours = (stream.id, change.remote_id) in world.flying_ids  # else the write is to another copy
         until = None if ours else world.clock.now() + AGAIN
         batch.holds.append(Hold(change.remote_id, "in_flight", _stamped(item), item.suspects, until))
+        batch.holds += _asked_again(item, known)
         return
     if change.op is Op.DELETE:
         _deleted(world, batch, item, record, link)
@@ -127,7 +128,8 @@ def _linked(world: World, batch: Batch, item: Incoming, known: Known) -> None:
     if link.state is not state:
         decision = Gate.APPLY
     if decision is Gate.REFETCH:
-        batch.holds.append(Hold(change.remote_id, "fetch", None, _suspected(world, stream, item)))
+        reason = "repush" if item.push_after else "fetch"
+        batch.holds.append(Hold(change.remote_id, reason, None, _suspected(world, stream, item)))
         return
     for clash in overwritten(record, stream.system, item.suspects, item.fields, stream.map, batch.refs):
         batch.clashes.append((record.record_id, clash))

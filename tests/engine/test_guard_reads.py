@@ -84,3 +84,29 @@ async def test_a_value_that_waits_for_a_field_that_was_never_told_is_listed(lab:
         assert await con.fetch(listed) == []
         (clash,) = await con.fetch("select field, candidates from conflicts")
     assert (clash["field"], {c["value"] for c in clash["candidates"]}) == ("phone", {"2", "3"})
+
+
+async def test_what_a_guard_read_shows_too_late_is_pushed_again_after_a_new_one(
+    lab: MemoryLab, rig: Rig
+) -> None:
+    """The feed overtook it: the record is read once more, and what it is owed is not forgotten."""
+    crm, erp = lab.sides["crm"], lab.sides["erp"]
+    ann = crm.create("people", {"email": "ann@x.org", "name": "Ann Lee"})
+    await rig.settle()
+    (there,) = erp.rows("people")
+    to_crm, to_erp = rig.stream("crm", "contact"), rig.stream("erp", "contact")
+    crm.delete("people", ann)
+    await rig.intakes[to_crm.id].read()
+    erp.update("people", there, {"name": "Ann Poe"})
+    edits = iter([{"name": "Ann Roe"}])
+
+    async def meanwhile(point: str, object: str, _: str | None) -> None:
+        if (point, object) == ("read.answer", "people") and (edit := next(edits, None)) is not None:
+            erp.update("people", there, edit)
+            await rig.intakes[to_erp.id].read()
+
+    erp.faults.hook = meanwhile
+    assert await rig.pushers[to_erp.id].push() == 0, "it moved"
+    assert next(edits, None) is None
+    await rig.settle()
+    assert erp.rows("people") == {}

@@ -86,12 +86,13 @@ class _PointedKeeper(Gatekeeper):
         self,
         make: Callable[[], Awaitable[T]],
         *,
+        about: str = "",
         looking: bool = False,
         sweep: bool = False,
         suspect: bool = False,
     ) -> T:
         what = make.__qualname__.partition(".<locals>")[0]
         self._points.reach(f"before {what} of {self.system}")
-        answer = await super().call(make, looking=looking, sweep=sweep, suspect=suspect)
+        answer = await super().call(make, about=about, looking=looking, sweep=sweep, suspect=suspect)
         self._points.reach(f"after {what} of {self.system}", tells=what.endswith(".send"))
         return answer
