@@ -61,19 +61,20 @@ def _late(work: Work, entry: Entry, name: str) -> None:
 
 
 def gone_over(work: Work, name: str, before: Value, now: Value, planned: int) -> None:
-    """Keep their last edit where a write that nobody answered has, or may have, landed over it.
+    """Keep what stood there where a write that nobody answered has, or may have, landed over it.
 
-    It was seen after that write was planned; who edits next may have had only ours before them, so as a
-    candidate it would be replaced by what it was never seen by. What lost a contest is listed already.
+    It was seen, or written there by us, after that write was planned; who edits next may have had only the
+    late one before them, so it would be replaced by what it was never seen by. What lost a contest is listed
+    already.
     """
     held = work.contests.get(name)
     if held is not None and not held.open and before != work.fields.get(name):
         return
-    mine = [c for c in work.heads(name) if c.system == work.link.system and c.value == before]
-    if mine and mine[0].version > planned:
+    there = [c for c in work.heads(name) if c.value == before and c.version > planned]
+    if there:
         said = Candidate(now, work.link.system, work.time, work.event)
         why = "an unanswered write of ours went over it, or may have, before anybody there edited again"
-        work.clashes.append(Clash(name, None, (said, mine[0]), why, "overwritten", winner=0))
+        work.clashes.append(Clash(name, None, (said, there[0]), why, "overwritten", winner=0))
 
 
 def _stands(work: Work, name: str, value: Value) -> bool:

@@ -171,7 +171,7 @@ MUTATIONS = (
     Mutation(
         "an edit that an unanswered write went over is not kept",
         "ghosts.py",
-        "    if mine and mine[0].version > planned:\n",
+        "    if there:\n",
         "    if False:\n",
         UNCERTAIN,
     ),
