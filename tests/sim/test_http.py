@@ -7,11 +7,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+from connectors.http import Request
 from syncd.store.migrate import upgrade
+from tests.sim.http.crm import in_passing
 from tests.sim.http.forgery import FORGERIES
 from tests.sim.http.loop import HttpLoop
 from tests.sim.http.plan import FAULTS, draw_http
@@ -21,7 +24,8 @@ from tests.sim.twin.plan import FaultPlan, Plan
 from tests.sim.twin.worker import Worker, worker
 from tests.support.postgres import with_database
 
-KEPT = sorted((Path(__file__).parents[1] / "cases" / "http").glob("*.json"))
+CASES = Path(__file__).parents[1] / "cases" / "http"
+KEPT = sorted(CASES.glob("*.json"))
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,35 @@ def test_a_seeded_schedule_over_http_keeps_all_promises(http: Worker, seed: int)
 def test_a_story_that_once_failed(http: Worker, file: Path) -> None:
     """Which answer comes first is the machine's choice, so a story may be another one each time."""
     assert http.tell(Plan.read(json.loads(file.read_text())["plan"])).faults == []
+
+
+def test_what_a_judge_of_doubles_must_know_is_noted(http: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a fault hid what is new, and when a create was sent: twice, for nobody answered the first time."""
+    made: dict[str, Any] = {}
+    make = HttpRun.make_crms
+
+    def remembered(run: HttpRun) -> Any:
+        made.update(make(run))
+        return made
+
+    monkeypatch.setattr(HttpRun, "make_crms", remembered)
+    plan = Plan.read(json.loads((CASES / "typed-while-a-fault-hides-it.json").read_text())["plan"])
+    wanted = ("create", "people", 8)
+    events = tuple(replace(e, after=0.3) for e in plan.events if (e.what, e.object, e.who) == wanted)
+    faults = (FaultPlan(0.1, "hide_new", "b", lasts=60.0), FaultPlan(0.1, "error_before", "b", skip=2))
+    assert http.tell(replace(plan, events=events, faults=faults, slow=0.0)).faults == []
+    crm = made["b"]
+    ((began, ended),) = crm.spans
+    assert (began, len([who for _, _, who in crm.tried if who == 8])) == (0.1, 2)
+    assert ended <= crm.told_of("people", "P1") < ended + 5
+
+
+def test_what_a_search_or_a_history_shows_is_not_taken_up() -> None:
+    path = "/crm/v3/objects/contacts"
+    asked = b'{"properties":[],"propertiesWithHistory":["phone"]}'
+    assert in_passing(Request("POST", f"{path}/search", body=b"{}"))
+    assert in_passing(Request("POST", f"{path}/batch/read", body=asked))
+    assert not in_passing(Request("POST", f"{path}/batch/read", body=asked.replace(b'"phone"', b"")))
 
 
 def short_and_forged(times: int) -> Plan:

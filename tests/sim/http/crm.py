@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from connectors.sandboxes import shape
 from connectors.sandboxes.server import Sandbox
 from connectors.sandboxes.table import Row, Table
 from connectors.sandboxes.world import Moment
+from tests.sim.history import edit_of
 from tests.sim.twin.crm import Touch
 from tests.sim.twin.life import Dead, Life
 from tests.sim.twin.loop import TwinLoop
@@ -23,6 +25,13 @@ from tests.sim.twin.plan import SystemPlan
 
 AUTHORS = {"api": "syncd"}
 _EDIT = re.compile(rb'[">][Ee](\d{3,4})[" <-]')
+_FIRM, _PERSON = re.compile(rb'"Firm (\d+)"'), re.compile(rb'"p(\d+)@x\.org"')
+
+
+def in_passing(request: Request) -> bool:
+    """Whether an answer shows values that nobody takes up: HubSpot's searches say which records to read, and
+    its histories what was there before."""
+    return request.path.endswith("/search") or b'"propertiesWithHistory":["' in (request.body or b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,11 @@ class Names:
 
 
 class HttpCrm:
-    """One CRM: what people do there, and who did what to which record (`touches`)."""
+    """One CRM: what people do there, and who did what to which record (`touches`).
+
+    `spans` are the times in which a fault hid whatever was made since its beginning; `tried` are our creates
+    as they were sent, but for those that were refused: when, the object, and whose number.
+    """
 
     def __init__(
         self, plan: SystemPlan, sandbox: Sandbox, names: Names, loop: TwinLoop, say: Callable[[str], object]
@@ -150,6 +163,19 @@ class HttpCrm:
         if self.answered is not None and by == "syncd" and what == "update" and moved:
             self.answered(object, row.id)
 
+    def told_of(self, object: str, remote_id: str) -> float:
+        """When an answer showed something of a record first: any edit that anybody made of it."""
+        touches = [t for t in self.touches if (t.object, t.id) == (object, remote_id)]
+        texts = (str(value) for touch in touches for value in touch.after.values())
+        edits = {f"E{edit_of(text):03d}" for text in texts if text[:1] in ("E", "e")}
+        return min((at for (*_, edit), at in self.shown.items() if edit in edits), default=inf)
+
+    def _creates(self, request: Request) -> list[tuple[float, str, int]]:
+        """All that makes records is posted, and nothing else that is posted says who somebody is."""
+        body = (request.body or b"") if request.writes and request.method == "POST" else b""
+        found = (("firms", _FIRM), ("people", _PERSON))
+        return [(self.loop.time(), object, int(who)) for object, one in found for who in one.findall(body)]
+
     def watch(self, client: HttpClient, life: Life) -> None:
         """Put the points of a life around each request, and note the edits that answers show."""
         exchange, name, self.life = client._exchange, self.plan.name, life.number
@@ -158,6 +184,7 @@ class HttpCrm:
             what = f"{'write' if request.writes else 'read'} of {name}"
             try:
                 await life.reach(f"before {what}")
+                self.tried += (creates := self._creates(request))
                 task = self.loop.create_task(exchange(request, url, headers))
                 try:
                     await life.reach(f"during {what}")
@@ -167,10 +194,13 @@ class HttpCrm:
                 await life.reach(f"after {what}")
             except Dead:
                 raise aiohttp.ServerDisconnectedError from None
+            if 400 <= answer.status < 500:
+                self.tried = [one for one in self.tried if one not in creates]
             life.say(f"{name} {request.method} {url.partition('//')[2]} {answer.status}")
             for edit in _EDIT.findall(answer.body):
                 self.shown.setdefault(("", "", "", f"E{edit.decode()}"), self.loop.time())
-                self.taken_up.add(f"E{edit.decode()}")
+                if not in_passing(request):
+                    self.taken_up.add(f"E{edit.decode()}")
             return answer
 
         client._exchange = exchanged  # type: ignore[method-assign]

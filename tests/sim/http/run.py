@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager, nullcontext
 from contextvars import Context
-from dataclasses import replace
 from math import inf
 from types import MappingProxyType
 from typing import Any, cast
@@ -72,9 +71,7 @@ class HttpRun(Run):
 
     def _crm(self, system: SystemPlan) -> HttpCrm:
         vendor = VENDORS[system.features["connector"]]
-        hidden = [f.lasts for f in self.plan.faults if (f.system, f.what) == (system.name, "hide_new")]
-        seen = replace(system, features={**system.features, "read_lag": sum(hidden)})
-        return HttpCrm(seen, vendor.sandbox_of(system, self.clock), vendor.NAMES, self.loop, self.say)
+        return HttpCrm(system, vendor.sandbox_of(system, self.clock), vendor.NAMES, self.loop, self.say)
 
     weather: Storm
 

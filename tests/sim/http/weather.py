@@ -33,6 +33,7 @@ class Storm(Weather):
     def __init__(self, crms: Mapping[str, Any], hooks: Hooks, clock: Clock) -> None:
         super().__init__(crms)
         self.hooks, self.clock = hooks, clock
+        self.since: dict[tuple[str, int], float] = {}
 
     async def _one(self, plan: FaultPlan) -> None:
         await asyncio.sleep(plan.at)
@@ -49,11 +50,12 @@ class Storm(Weather):
         if plan.what == "slow":
             words["seconds"] = plan.lasts
         fault: Any = crm.sandbox.arm(plan.what, **words)
+        self.since[plan.system, fault.number] = crm.loop.time()
         self.armed.append((plan, fault))
         if plan.what in HOLDING:
             await fault.reached.wait()
             await asyncio.sleep(plan.lasts)
-            self._land(self.crms[plan.system], fault)
+            self._land(crm, fault)
         while plan.what == "unauthorized" and not fault.go.is_set():
             await fault.reached.wait()
             await asyncio.sleep(plan.lasts)
@@ -75,6 +77,8 @@ class Storm(Weather):
         return [plan.what for plan, fault in self.armed if not fault.fired]
 
     def _land(self, crm: Any, fault: Any) -> None:
+        if fault.name == "hide_new" and not fault.go.is_set():
+            crm.spans.append((self.since[crm.plan.name, fault.number], crm.loop.time()))
         crm.late = fault.name == "late_commit"
         fault.release()
         crm.late = False

@@ -9,6 +9,7 @@ from contextvars import Context, ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from math import inf
 from typing import Any, TypeVar
 
 from connectors.base import Meter, ObjectSpec
@@ -118,6 +119,11 @@ class Crm(MemoryRemote):
         """The number of the person or firm that a record is or was."""
         row = self.tables[object].rows.get(remote_id)
         return 0 if row is None else number_of(object, row.fields)
+
+    def told_of(self, object: str, remote_id: str) -> float:
+        """When an answer showed a record first."""
+        place = object, remote_id
+        return min((at for (*here, _, _), at in self.shown.items() if tuple(here) == place), default=inf)
 
     def _clock(self) -> datetime:
         return START + timedelta(seconds=self.loop.time())

@@ -337,8 +337,7 @@ class Bench:
     def _hidden(self, crm: Crm, remote_id: str, made: Touch, there: list[Touch]) -> bool:
         """Whether a record moved in that moment, and was in no read before our create."""
         moved = any(touch.id == remote_id and touch.at <= made.at for touch in there)
-        places = ((object, i) for (object, i, *_), at in crm.shown.items() if at < made.at)
-        return moved and (made.object, remote_id) not in places
+        return moved and crm.told_of(made.object, remote_id) >= made.at
 
     # -- I3, I7: nothing is lost, nothing goes back ----------------------------------------------------
 
