@@ -65,6 +65,7 @@ class HttpCrm:
         self.undated = 0
         self.spans: list[tuple[float, float]] = []
         self.tried: list[tuple[float, str, int]] = []
+        self.looks: list[tuple[float, str, frozenset[str]]] = []
         self.shown: dict[tuple[str, str, str, Any], float] = {}
         self.taken_up: set[str] = set()
         self.limit: None = None  # a sandbox counts its calls itself

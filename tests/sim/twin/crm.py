@@ -59,7 +59,7 @@ class Crm(MemoryRemote):
     `undated` counts the edits that moved no date; `more` are further texts that people have. `spans` are the
     transactions, from their begin to their end: while one is open the feed hides all that began later.
     `tried` are our creates as they were sent: when, the object, and whose number; `heard` the answers that
-    came to a life that is not over: when, the object, and the id.
+    came to a life that is not over: when, the object, and the id; `looks` our reads by id, when they began.
     """
 
     def __init__(
@@ -106,6 +106,7 @@ class Crm(MemoryRemote):
         self.spans: list[tuple[float, float]] = []
         self.tried: list[tuple[float, str, int]] = []
         self.heard: list[tuple[float, str, str]] = []
+        self.looks: list[tuple[float, str, frozenset[str]]] = []
         self.troubles = Troubles(self)
         words = plan.more.get("quota")
         self.limit = None if words is None else Limit(**words, now=loop.time)
@@ -286,6 +287,7 @@ class Wire(MemoryConnector):
         return answer
 
     async def fetch(self, object: str, ids: Sequence[str]) -> Sequence[Change]:
+        self._crm.looks.append((self._crm.loop.time(), object, frozenset(ids)))
         await self._crm.troubles.enter(object)
         found = await self._apart("fetch", partial(super().fetch, object, ids))
         self._take_up(found)

@@ -35,12 +35,14 @@ def worn(bench: Bench) -> Iterator[str]:
     """I3: what stands is what somebody typed, not what a system made of it when we wrote it there.
 
     What a conflict keeps is not lost: after a doubt nobody can tell our own value in another form. Nor is
-    what another record holds: of whom somebody typed twice, a create that nobody answered may be a third.
+    what another record holds: of whom somebody typed twice, a create that nobody answered may be a third;
+    nor what a store that was put back does not know to be ours.
     """
     values = [c["value"] for row in bench.facts.conflicts for c in row["candidates"]]
     records = bench.facts.records.values()
     values += [v for r in records if not r["deleted"] for v in r["fields"].values()]
     kept = {value.strip() for value in values if _text(value)}
+    forgotten = _forgotten(bench)
     typed: dict[int, set[str]] = {}
     for crm in bench.crms.values():
         for touch in crm.touches:
@@ -51,8 +53,15 @@ def worn(bench: Bench) -> Iterator[str]:
     for number, record in bench.facts.records.items():
         for name, value in record["fields"].items():
             text = value.strip() if _text(value) else ""
-            if text and not typed.get(edit_of(text), {text}) & {text, *kept}:
+            if text and text not in forgotten and not typed.get(edit_of(text), {text}) & {text, *kept}:
                 yield f"I3 worn: {name} of record {number} is {value!r}, typed was {typed[edit_of(text)]}"
+
+
+def _forgotten(bench: Bench) -> set[str]:
+    """What we had written before the store was put back from a backup that may not know of it."""
+    last = max(bench.run.backup.put_back_at, default=0.0)
+    ours = (t for crm in bench.crms.values() for t in crm.touches if t.by == "syncd" and t.at < last)
+    return {value.strip() for touch in ours for value in touch.after.values() if _text(value)}
 
 
 def _text(value: Any) -> bool:

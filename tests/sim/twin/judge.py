@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from syncd.engine.send import LOOK_STANDS
 from tests.sim.history import edit_of
 from tests.sim.twin import worlds
 from tests.sim.twin.census import Census
@@ -371,12 +372,20 @@ class Bench:
             for t in crm.touches
             if t.by == "syncd"
             and edit in map(self.edit, t.before.values())
-            and (t.late or silent or t.what == "cascade" or t.at < made + self.moment)
+            and (t.late or silent or t.what == "cascade" or self._looked_before(crm, t, made))
         ]
         if over and not self._taken_up(crm, edit) and (not can or over[0].what == "cascade"):
             self.run.outcome.happened["unseen edit written over"] += 1
             return True
         return False
+
+    def _looked_before(self, crm: Crm, over: Touch, made: float) -> bool:
+        """Whether the look that a write went by began before the edit that it went over."""
+        if over.at < made + self.moment:
+            return True
+        looks = [at for at, object, ids in crm.looks if object == over.object and over.id in ids]
+        last = max((at for at in looks if at <= over.at), default=0.0)
+        return bool(looks) and last <= made and over.at < last + LOOK_STANDS
 
     def flipped(self) -> Iterator[str]:
         listed = self.facts.listed()
