@@ -97,8 +97,9 @@ class Batch:
 
     `shown` are remote fields that were never told before, (record id, field) each.
     `linked_here` are records that have a copy in this system, `linked_beside` those of them whose copy is in
-    another object of it. `returned` are the ids of copies that take part again. `readings` are by the `id` of
-    their change. `redirected` leads from records that became one with another to the one that stays.
+    another object of it; `copies` are the ids of those in this one. `returned` are the ids of copies that
+    take part again. `readings` are by the `id` of their change. `redirected` leads from records that became
+    one with another to the one that stays.
     `unanswered`: by record, what a create said of which nobody knows whether it happened, and its versions.
     """
 
@@ -112,6 +113,7 @@ class Batch:
     keys: dict[str, set[int]] = field(default_factory=dict)
     linked_here: set[int] = field(default_factory=set)
     linked_beside: set[int] = field(default_factory=set)
+    copies: dict[int, str] = field(default_factory=dict)
     redirected: Mapping[int, int] = field(default_factory=dict)
     unanswered: Mapping[int, tuple[Fields, Mapping[str, int]]] = field(default_factory=dict)
     new_records: set[int] = field(default_factory=set)

@@ -42,6 +42,7 @@ class Intake:
         self._all_told = Past(stream.can.read_lag + stream.can.late)
         self._shown = 0
         self._began = -inf
+        self._began_at = 0
         self._reading = asyncio.Lock()
 
     async def cursor(self) -> Cursor | None:
@@ -59,10 +60,11 @@ class Intake:
         async with self._reading:
             return await self._read()
 
-    async def read_lately(self) -> bool:
-        """Have all read that was there a moment ago; nothing is asked where a read began just now and ended.
+    async def read_lately(self, newest: int) -> bool:
+        """Have all read that was there a moment ago, and all that was there when `newest` was numbered.
 
-        False where another read has been under way for long, such as one from the beginning: come again.
+        Nothing is asked where a read that ended began just now, and after that. False where another read has
+        been under way for long, such as one from the beginning: come again.
         """
         try:
             async with asyncio.timeout(AT_MOST):
@@ -70,7 +72,8 @@ class Intake:
         except TimeoutError:
             return False
         try:
-            if self.world.clock.monotonic() - self._began >= LATELY:
+            late = self.world.clock.monotonic() - self._began >= LATELY
+            if late or self._began_at <= newest:
                 await self._read()
         finally:
             self._reading.release()
@@ -79,8 +82,8 @@ class Intake:
     async def _read(self) -> int:
         since = await self.cursor()
         pages = self.stream.connector.read_changes(self.stream.object, since)
-        did, began = 0, self.world.clock.monotonic()
-        shown = self._all_told.note(began, self.world.store.seq())
+        did, began, began_at = 0, self.world.clock.monotonic(), self.world.store.seq()
+        shown = self._all_told.note(began, began_at)
         try:
             async for group in self._grouped(pages):
                 did += await self._take(group, since)
@@ -89,7 +92,7 @@ class Intake:
             async with self.world.store.write() as tx:
                 await tx.execute(_CURSOR, self.stream.id, None)
             raise
-        self._shown, self._began = shown, began
+        self._shown, self._began, self._began_at = shown, began, began_at
         self.world.counters[self.stream.id].read_at = self.world.clock.now()
         return did
 

@@ -16,6 +16,9 @@ from syncd.engine.world import Stream, World
 from syncd.store.rows import link_from, load_by_remote, record_from
 
 _SECOND = "a second copy of a record that has one here; merge or delete one of the two there"
+_TWINS = """
+select remote_id, message from parked
+where stream = $1 and remote_id = any($2::text[]) and code = 'duplicate'"""
 _SILENT = "the listing leaves it out and a read by id tells nothing: this account may not see it"
 
 
@@ -30,11 +33,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A linked copy and what the remote shows of it; `seen` is None where fields were not compared."""
+    """A linked copy and what the remote shows of it; `seen` is None where fields were not compared.
+
+    `twin` says of whom it is listed as a duplicate, though it is a record's own copy.
+    """
 
     record: Record
     link: Link
     seen: Seen | None
+    twin: str | None = None
 
 
 class Judge:
@@ -69,11 +76,14 @@ class Judge:
             refs = await load_refs(con, world, stream, values.values())
             fields = [record.fields for _, record in held]
             refs = await load_targets(con, world, stream, world.kind_of(stream), fields, refs)
+            twins = {
+                row["remote_id"]: row["message"] for row in await con.fetch(_TWINS, stream.id, [*values])
+            }
         copies = {}
         for link, record in held:
             alive = link.state is LinkState.LIVE and not record.deleted
             seen = look(record, link, values[link.remote_id], stream.map, refs) if alive else None
-            copies[link.remote_id] = Copy(record, link, seen)
+            copies[link.remote_id] = Copy(record, link, seen, twins.get(link.remote_id))
         return copies
 
     async def _known(self, records: Sequence[int], remotes: Sequence[str]) -> Known:
@@ -95,7 +105,8 @@ class Judge:
             return Verdict([self._whole(What.RESTORED, why, link)], linked=True)
         if record.deleted:
             return Verdict([self._whole(What.DELETED, known.record_why(record, "its delete"), link)], True)
-        return Verdict(list(self._fields(copy, known)), linked=True)
+        listed = [] if copy.twin is None else [self._whole(What.DUPLICATE, (Reason.LISTED, copy.twin), link)]
+        return Verdict([*listed, *self._fields(copy, known)], linked=True)
 
     def _stranger(self, remote_id: str, known: Known) -> Verdict:
         if not self.stream.reads:

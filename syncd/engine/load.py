@@ -24,7 +24,7 @@ select record_id, remote_id from links
 where record_id = any($1::bigint[]) and stream = any($2::smallint[]) and state = 'live'"""
 _KEYS = "select key, record_id from match_keys where key = any($1::text[]) and kind = $2"
 _LINKED = """
-select record_id, stream, state from links
+select record_id, remote_id, stream, state from links
 where record_id = any($1::bigint[]) and stream = any($2::smallint[]) and state <> 'duplicate'"""
 
 
@@ -111,9 +111,9 @@ async def load_strangers(con: Conn, world: World, batch: Batch, items: Sequence[
     if own | candidates:
         rows = await con.fetch(_LINKED, list(own | candidates), stream.peer_ids)
         batch.linked_here = {row["record_id"] for row in rows}
-        batch.linked_beside = {
-            row["record_id"] for row in rows if row["stream"] != stream.id and row["state"] == LinkState.LIVE
-        }
+        live = [row for row in rows if row["state"] == LinkState.LIVE]
+        batch.linked_beside = {row["record_id"] for row in live if row["stream"] != stream.id}
+        batch.copies = {row["record_id"]: row["remote_id"] for row in live if row["stream"] == stream.id}
     if candidates and stream.id in world.parked:
         batch.unanswered = await queues.unanswered_creates(con, stream.id, CREATE_UNKNOWN, candidates)
     wanted = (own | candidates) - batch.records.keys()

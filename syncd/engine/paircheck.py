@@ -143,7 +143,7 @@ class PairCheck:
         pair.left_out += verdict.left_out
         if verdict.linked:
             pair.compared += 1
-            pair.equal += not verdict.differences
+            pair.equal += all(d.what is What.DUPLICATE for d in verdict.differences)
             pair.differing += any(d.what in _BOTH_THERE for d in verdict.differences)
         for found in verdict.differences:
             self._add(found)

@@ -77,7 +77,7 @@ class Pusher:
             return None
         failed = None
         try:
-            read = await self._intake.read_lately()
+            read = await self._intake.read_lately(max(t.record.record_id for t in todo))
         except (RetryLater, NeedsOperator, CursorLost) as error:
             read, failed = False, error
         stands = self.world.touched.stands

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from conflict.deletes import RECORD
 from conflict.suspects import joined
 from syncd.core.nouns import Change, LinkState
 from syncd.core.state import Link, Record
@@ -17,7 +18,7 @@ from syncd.engine.freed import freed
 from syncd.engine.wire import change_bytes
 from syncd.engine.world import Kind, Waiting, World
 from syncd.store import queues
-from syncd.store.joins import no_duplicates
+from syncd.store.joins import no_duplicates, no_twins
 from syncd.store.rows import forget_deletes, insert_links, insert_records, update_links, update_records
 from syncd.store.store import Tx
 
@@ -50,6 +51,7 @@ async def save(tx: Tx, world: World, batch: Batch) -> None:
         await no_duplicates(tx, batch.stream.id, batch.single)
     born = [x for x in links if x.remote_id in batch.new_links]
     await _unpark_joined(tx, world, batch, born)
+    await _unpark_twins(tx, world, batch)
     await park_notes(tx, world, batch.stream.id, batch.notes)
     await _save_waits(tx, batch)
     await hold(tx, world, batch.stream.id, batch.event, batch.holds)
@@ -74,6 +76,16 @@ async def _unpark_joined(tx: Tx, world: World, batch: Batch, born: Sequence[Link
     joined = [(record, None) for record in live if record not in batch.new_records]
     if joined and batch.stream.id in world.parked:
         await queues.unpark(tx, batch.stream.id, joined)
+
+
+async def _unpark_twins(tx: Tx, world: World, batch: Batch) -> None:
+    """Two that matched do so no more where a copy is gone, or what they matched by is another."""
+    links = (batch.known[i].link for i in batch.moved_links)
+    left = {x.record_id for x in links if x is not None and x.state is not LinkState.LIVE}
+    matched = {RECORD, *world.kind_of(batch.stream).matcher.fields}
+    left |= {record for (record, _), changes in batch.changes.items() if not matched.isdisjoint(changes)}
+    if world.parked and (left := left - batch.new_records):
+        await no_twins(tx, left)
 
 
 async def _save_records(tx: Tx, world: World, batch: Batch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from conflict.due import due_on_create
@@ -17,7 +17,7 @@ from syncd.engine.load import own_key
 from syncd.engine.reading import Reading
 from syncd.engine.retyped import aliens
 from syncd.engine.world import World
-from syncd.identity import Ambiguous, Match
+from syncd.identity import Ambiguous, Match, Matcher, rule_of
 from syncd.identity import decide as match_decide
 
 
@@ -127,6 +127,8 @@ def _matched_or_new(world: World, batch: Batch, item: Incoming) -> None:
     decide.waiting(world, batch, item, reading.waits)
     if isinstance(found, Ambiguous):
         batch.notes.append(_ambiguous(batch, item, record, sorted(found.record_ids)))
+    elif twin := _twin(batch, world.kind_of(batch.stream).matcher, reading.keys):
+        batch.notes.append(_twins(batch, item, record, twin))
 
 
 def _made_unheard(batch: Batch, item: Incoming, records: Collection[int]) -> int | None:
@@ -158,10 +160,37 @@ def _beside(batch: Batch, key: str) -> set[int]:
     }
 
 
+def _twin(batch: Batch, matcher: Matcher, keys: Sequence[str]) -> int | None:
+    """The record that the strongest key names, where another system told of it and it has a copy here.
+
+    Nobody can know which of the two copies here is meant there. It is so where a person typed this one in
+    the moment in which we made the other.
+    """
+    for key in keys:
+        names = matcher.rules[rule_of(key)]
+        for number in sorted(batch.keys.get(key, set()) & batch.copies.keys()):
+            other = batch.records[number]
+            told = {other.stamps.of(name).system for name in names}
+            if not other.deleted and told != {batch.stream.system}:
+                return number
+    return None
+
+
+def _twins(batch: Batch, item: Incoming, record: Record, other: int) -> Note:
+    """Two records that may be one: each has copies of its own, and a person is told."""
+    message = (
+        f"matches record {other}, which has a copy in {batch.stream.system} already ({batch.copies[other]}): "
+        "it is kept the same as a record of its own; merge or delete one of the two there, or make their "
+        "match keys differ"
+    )
+    return Note("duplicate", message, item.change.remote_id, record.record_id, body={"other": other})
+
+
 def _join(world: World, batch: Batch, item: Incoming, record: Record, *, ours: bool = False) -> None:
     """Link a remote record to a record of ours: the first link, with no base but what we made there."""
     kind, stream = world.kind_of(batch.stream), batch.stream
     batch.linked_here.add(record.record_id)
+    batch.copies[record.record_id] = item.change.remote_id
     link = _empty(batch, item, record.record_id)
     if ours or record.record_id in batch.unanswered:
         link = found(link, *_told(world, batch, record), item.fields, stream.map)

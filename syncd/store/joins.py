@@ -22,6 +22,17 @@ where record_id = $1 and state = 'open'"""
 _FREED = """delete from waits_out where target_record = any($1::bigint[]) or record_id = $2
 returning record_id, stream"""
 
+_TWINS = """
+delete from parked p where p.code = 'duplicate' and p.body is not null
+and (p.record_id = any($1::bigint[]) or (p.body::jsonb ->> 'other')::bigint = any($1::bigint[]))
+and not exists (
+    select from match_keys a join match_keys b using (kind, key)
+    join records one on one.record_id = a.record_id join records two on two.record_id = b.record_id
+    join links here on here.record_id = a.record_id and here.stream = p.stream and here.state = 'live'
+    join links there on there.record_id = b.record_id and there.stream = p.stream and there.state = 'live'
+    where a.record_id = p.record_id and b.record_id = (p.body::jsonb ->> 'other')::bigint
+    and not one.deleted and not two.deleted)"""
+
 
 async def links_of(con: Conn, record_id: int) -> list[Any]:
     """The rows of all copies of a record, whatever their state."""
@@ -60,3 +71,8 @@ async def no_duplicates(tx: Tx, stream: int, ids: Collection[str]) -> None:
     """Take copies off the list of duplicates: their system merged them."""
     sql = "delete from parked where stream = $1 and remote_id = any($2::text[]) and code = 'duplicate'"
     await tx.execute(sql, stream, list(ids))
+
+
+async def no_twins(tx: Tx, records: Collection[int]) -> None:
+    """Take off that list whom nobody could take for another any more: one of the two is gone, or differs."""
+    await tx.execute(_TWINS, list(records))

@@ -26,6 +26,7 @@ kinds:
   person:
     fields: {email: email, name: text}
     match: [email]
+    deletes: {policy: propagate}
     systems:
       a: {object: people, fields: {email: email, name: name}}
       b: {object: people, fields: {email: email, name: name}}
@@ -135,10 +136,31 @@ async def test_under_load_one_read_does_for_the_creates_of_a_moment(twice: Twice
     before = twice.calls("b")
     for n in range(3):
         twice.type("a", f"p{n}@x.org")
-        await twice.rig.intakes[twice.rig.stream("a", "person").id].read()
+    await twice.rig.intakes[twice.rig.stream("a", "person").id].read()
+    for _ in range(3):
         await pusher.push()
     assert len(twice.emails("b")) == 3
-    assert twice.calls("b") - before == 3, "all within the moment of the first read"
+    assert twice.calls("b") - before == 1 + 1, "one write, and one read"
+
+    twice.type("a", "late@x.org")
+    await twice.rig.intakes[twice.rig.stream("a", "person").id].read()
+    before = twice.calls("b")
+    await pusher.push()
+    assert twice.calls("b") - before == 1 + 2, "who is known only since that read is read for again"
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+async def test_who_is_typed_in_two_systems_at_one_moment_is_one(twice: Twice, first: str) -> None:
+    """Also where both were read a moment before."""
+    other = "b" if first == "a" else "a"
+    await twice.rig.read()
+    twice.type("a", "ann@x.org")
+    twice.type("b", "ann@x.org")
+    await twice.rig.intakes[twice.rig.stream(first, "person").id].read()
+    await twice.rig.pushers[twice.rig.stream(other, "person").id].push()
+    await twice.rig.settle()
+    for system in "abc":
+        assert twice.emails(system) == ["ann@x.org"]
 
 
 async def test_where_the_read_fails_nothing_is_created_and_updates_go_on(twice: Twice) -> None:

@@ -29,7 +29,7 @@ from tests.support.postgres import with_database
 KEPT = sorted((Path(__file__).parents[1] / "cases" / "twin").glob("*.json"))
 CHAPTER_OF = {
     92: ("references in a circle", "reference to itself", "reference attached later"),
-    20: ("cascade by syncd",),
+    188: ("cascade by syncd",),
     32: ("convert",),
     44: ("hostile value",),
     140: ("held update released",),

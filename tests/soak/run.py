@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from syncd.store.migrate import upgrade
 from tests.scenarios.three_way import ThreeWay
@@ -151,10 +153,22 @@ class _Soak:
         found = {}
         for one in done.json()["differences"]:
             if one["reason"] in ("conflict", "parked", "held", "blocked", "stored", "listed"):
-                found[one["system"], str(one["remote_id"])] = f"{one['what']}: {one['reason']}"
+                code = re.match(r"parked \(\w+\)", one["detail"])
+                words = f"{one['what']}: {code[0] if code else one['reason']}"
+                for place in await self._places(one):
+                    found[place] = words
             else:
                 self.wrong.append(f"I1: reconcile says {one}")
         return found
+
+    async def _places(self, one: dict[str, Any]) -> list[tuple[str, str]]:
+        """Where a difference is: the system and id, or those of its record's copies where one is missing."""
+        if one["remote_id"] is not None:
+            return [(one["system"], str(one["remote_id"]))]
+        sql = """select s.system, l.remote_id from links l join streams s using (stream)
+        where l.record_id = $1 and l.state = 'live'"""
+        rows = await self.three.store.fetch(sql, one["record_id"])
+        return [(row["system"], row["remote_id"]) for row in rows]
 
     def _report(self, verdict: Verdict, seconds: float) -> Report:
         told = self.lives.told
