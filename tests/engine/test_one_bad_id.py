@@ -232,7 +232,7 @@ async def test_a_connector_with_a_bug_is_no_fault_of_the_only_id(case: Case) -> 
     keeper, picky = case.rig.keepers["crm"], pick(case, [only], RuntimeError("a bug"))
     for _ in range(FAILURES_TO_OPEN):
         with pytest.raises(RuntimeError):
-            await keeper.call(lambda: picky.fetch("people", [only]))
+            await keeper.call(lambda: picky.fetch("people", [only]), about="people")
     with pytest.raises(RetryLater, match="crm failed"):
         await ById(case.rig.world, case.stream("crm"), keeper).look([only])
 

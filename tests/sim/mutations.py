@@ -98,7 +98,7 @@ MUTATIONS = (
     Mutation(
         "what the shadow holds already is sent",
         "due.py",
-        "if held not in (value, ABSENT)}",
+        "if not _holds(held, value)}",
         "if held is not ABSENT}",
         DUE,
     ),

@@ -68,7 +68,7 @@ def test_what_a_judge_of_doubles_must_know_is_noted(http: Worker, monkeypatch: p
     plan = Plan.read(json.loads((CASES / "typed-while-a-fault-hides-it.json").read_text())["plan"])
     wanted = ("create", "people", 8)
     events = tuple(replace(e, after=0.3) for e in plan.events if (e.what, e.object, e.who) == wanted)
-    faults = (FaultPlan(0.1, "hide_new", "b", lasts=60.0), FaultPlan(0.1, "error_before", "b", skip=2))
+    faults = (FaultPlan(0.1, "hide_new", "b", lasts=60.0), FaultPlan(0.1, "error_before", "b", skip=3))
     assert http.tell(replace(plan, events=events, faults=faults, slow=0.0)).faults == []
     crm = made["b"]
     ((began, ended),) = crm.spans

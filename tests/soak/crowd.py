@@ -36,7 +36,7 @@ class Seen(Edit):
 @dataclass
 class Crowd:
     """`edits` are committed. `gone`: who was deleted or merged away, and how. `blurred`: who took part in a
-    merge: what became of their fields is the merge's word."""
+    merge: what became of their fields is the merge's word. `deleted`: in which system, and as what."""
 
     three: ThreeWay
     random: Random
@@ -44,6 +44,7 @@ class Crowd:
     acts: Counter[str] = field(default_factory=Counter)
     gone: dict[str, str] = field(default_factory=dict)
     blurred: set[str] = field(default_factory=set)
+    deleted: dict[str, tuple[str, str]] = field(default_factory=dict)
     born: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -145,6 +146,7 @@ class Crowd:
             side = self.random.choice(SIDES)
             await self.delete(side, ids[side])
             self.gone[who] = f"deleted in {side}"
+            self.deleted[who] = (side, ids[side])
         return bool(found)
 
     async def delete(self, side: str, id: str) -> None:

@@ -65,7 +65,7 @@ class Verdict:
 @dataclass
 class Judge:
     """`everybody`: by kind, who was there at first. `listed`: by side and id what `syncd reconcile` lists as
-    open."""
+    open. `unknown`: whose copy was deleted before syncd knew that its create had landed."""
 
     three: ThreeWay
     crowd: Crowd
@@ -73,12 +73,14 @@ class Judge:
     everybody: dict[str, set[str]]
     listed: dict[tuple[str, str], str]
     rows: dict[Place, dict[str, Row]] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
 
     async def judge(self) -> Verdict:
         """The systems are to be at rest."""
         for kind in self.three.kinds:
             for side in SIDES:
                 self.rows[side, kind] = await self.three.rows(side, kind)
+        self.unknown = await self._unknown()
         verdict = Verdict()
         await self._edits(verdict)
         for kind in self.three.kinds:
@@ -142,6 +144,13 @@ class Judge:
             where position($2 in coalesce(change::text, '') || coalesce(suspects::text, '')) > 0)"""
         return bool(await self.three.store.fetchval(sql, edit.value.encode(), edit.value))
 
+    async def _unknown(self) -> set[str]:
+        """A kill took the answer, nobody read the copy before a person deleted it: it is made once more."""
+        sql = """select s.system, l.remote_id from links l join streams s using (stream)
+        where s.kind = 'contact'"""
+        known = {(row["system"], row["remote_id"]) for row in await self.three.store.fetch(sql)}
+        return {who for who, place in self.crowd.deleted.items() if place not in known}
+
     # -- I1, I4 ----------------------------------------------------------------------------------------
 
     def _people(self, kind: str, verdict: Verdict) -> None:
@@ -156,6 +165,9 @@ class Judge:
             open_ones = [self.listed[side, id] for side, id, _ in copies if (side, id) in self.listed]
             if open_ones:
                 verdict.listed.append(f"open: {kind} {who}, {dict(sides)}: {sorted(set(open_ones))}")
+            if copies and who in self.unknown:
+                verdict.open_items["deleted before its create was known, made once more"] += 1
+                continue
             twins = self._typed_meanwhile(who, sides, open_ones)
             if twins:
                 verdict.open_items["typed by two at once, made twice"] += 1
