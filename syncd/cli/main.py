@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from syncd import __version__
 from syncd.cli.common import CALL, Call, ConfigOption, JsonOption, failure
 from syncd.cli.pipes import UNREAD, fall_silent, nobody_reads
 
@@ -82,8 +83,21 @@ app = typer.Typer(
 )
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"syncd {__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version, and end.")
+]
+
+
 @app.callback(invoke_without_command=False)
-def options(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def options(
+    ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False, version: VersionOption = False
+) -> None:
     ctx.obj = Call(config, json)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from syncd import __version__
 from tests.support.commands import syncd
 from tests.support.pair import CONFIG, Pair, run_sql
 from tests.support.watching import Watch
@@ -228,3 +229,8 @@ async def test_what_cannot_be_explained_is_told_with_what_to_try(pair: Pair) -> 
             for command in ("explain", "history"):
                 done = await pair.syncd(command, "contact", ident)
                 assert (done.code, words in done.err) == (1, True), done
+
+
+async def test_the_version_is_told(tmp_path: Path) -> None:
+    done = await syncd(tmp_path, "--version")
+    assert (done.code, done.out.strip()) == (0, f"syncd {__version__}")
