@@ -65,7 +65,8 @@ class Verdict:
 @dataclass
 class Judge:
     """`everybody`: by kind, who was there at first. `listed`: by side and id what `syncd reconcile` lists as
-    open. `unknown`: whose copy was deleted before syncd knew that its create had landed."""
+    open. `unknown`: whose copy was deleted before syncd knew that its create had landed. `clashes`: of whom
+    the store keeps an edit against a delete, and what was decided."""
 
     three: ThreeWay
     crowd: Crowd
@@ -74,13 +75,14 @@ class Judge:
     listed: dict[tuple[str, str], str]
     rows: dict[Place, dict[str, Row]] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
+    clashes: dict[str, str] = field(default_factory=dict)
 
     async def judge(self) -> Verdict:
         """The systems are to be at rest."""
         for kind in self.three.kinds:
             for side in SIDES:
                 self.rows[side, kind] = await self.three.rows(side, kind)
-        self.unknown = await self._unknown()
+        self.unknown, self.clashes = await self._unknown(), await self._clashes()
         verdict = Verdict()
         await self._edits(verdict)
         for kind in self.three.kinds:
@@ -151,6 +153,12 @@ class Judge:
         known = {(row["system"], row["remote_id"]) for row in await self.three.store.fetch(sql)}
         return {who for who, place in self.crowd.deleted.items() if place not in known}
 
+    async def _clashes(self) -> dict[str, str]:
+        """By e-mail."""
+        sql = """select r.fields ->> 'email' as who, c.why, c.candidates::text as sides
+        from conflicts c join records r using (record_id) where c.field = '' order by c.conflict"""
+        return {row["who"]: f"{row['why']}: {row['sides']}" for row in await self.three.store.fetch(sql)}
+
     # -- I1, I4 ----------------------------------------------------------------------------------------
 
     def _people(self, kind: str, verdict: Verdict) -> None:
@@ -190,7 +198,8 @@ class Judge:
     ) -> Iterator[str]:
         if who in self.crowd.gone:
             if copies:
-                yield f"I1: still there, though {self.crowd.gone[who]}"
+                clash = self.clashes.get(who, "no clash is kept")
+                yield f"I1: still there, though {self.crowd.gone[who]}; {clash}"
             return
         if not wanted:
             yield "I4: nobody of that name was ever made"
