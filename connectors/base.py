@@ -148,7 +148,7 @@ class Connector(Protocol):
     async def write(self, batch: Sequence[Push]) -> Sequence[PushResult]:
         """Exactly one result per push, matched by push_id, in any order. All pushes name one object.
 
-        Asks `syncd.core.turn.still_ours` right before anything leaves; after a no it raises `RetryLater`.
+        Calls `syncd.core.turn.check_turn` right before anything leaves, which raises `RetryLater`.
         """
 
     async def aclose(self) -> None:

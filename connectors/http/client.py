@@ -19,7 +19,7 @@ from connectors.http.rates import Counted, RateHeaders
 from connectors.http.reasons import because, origin_of
 from connectors.http.tls import tls_context
 from syncd.core.errors import NeedsOperator, RetryLater, SyncdError
-from syncd.core.turn import still_ours
+from syncd.core.turn import check_turn
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of an answer, at most: one page must not take the memory of the daemon."""
@@ -137,12 +137,14 @@ class HttpClient:
         return answer
 
     async def _exchange(self, request: Request, url: str, headers: Mapping[str, str]) -> Answer:
+        body: bytes | _LateLook | None = request.body
         if request.writes:
-            _look()
+            check_turn(self.name)
+            body = _LateLook(request.body) if request.body else request.body
         async with self._open().request(
             request.method,
             URL(url, encoded=True),
-            data=self._body(request),
+            data=body,
             headers=headers,
             allow_redirects=False,
         ) as response:
@@ -150,9 +152,6 @@ class HttpClient:
             if length is not None and length > MAX_BODY:
                 raise aiohttp.ClientPayloadError("too long")
             return Answer(response.status, response.headers, await response.read())
-
-    def _body(self, request: Request) -> bytes | _LateLook | None:
-        return _LateLook(request.body) if request.writes and request.body else request.body
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -180,16 +179,11 @@ class HttpClient:
         return RetryLater(f"{self.name}: {message}", uncertain=uncertain)
 
 
-def _look() -> None:
-    if not still_ours():
-        raise ConnectionAbortedError("the process stalled, and another one may have its work")
-
-
 class _LateLook(aiohttp.BytesPayload):
     """The body of a write. Its head waits for it, so that nothing leaves when it is too late by now."""
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        _look()
+        check_turn("a request")
         await super().write_with_length(writer, content_length)
 
 

@@ -36,7 +36,7 @@ from syncd.core.nouns import (
     Uncertain,
     Value,
 )
-from syncd.core.turn import still_ours
+from syncd.core.turn import check_turn
 
 T = TypeVar("T")
 
@@ -184,8 +184,7 @@ class MemoryConnector:
         refused = [r for p in batch if (r := _unknown(p, known)) is not None]
         out = {r.push_id for r in refused}
         writes = [_write(p) for p in batch if p.push_id not in out]
-        if not still_ours():
-            raise RetryLater(f"{self.name}: the process stalled, and another one may have its work")
+        check_turn(self.name)
         answers = await self._call(save(self._wire, object, writes), f"write {object}", write=True)
         pushes = {p.push_id: p for p in batch}
         return [*refused, *(self._result(pushes[a.ref], a) for a in answers)]

@@ -34,7 +34,7 @@ from syncd.core.nouns import (
     Stale,
     StoredBy,
 )
-from syncd.core.turn import still_ours
+from syncd.core.turn import check_turn
 
 _KEYS = uuid.UUID("6ba8ae8a-6d2e-4f37-9a54-0a8d3f9d7b11")
 
@@ -100,8 +100,7 @@ class Writer:
             await transaction.start()
             try:
                 yield conn
-                if not still_ours():
-                    raise self._stalled()
+                check_turn(self._what())
             except BaseException:
                 with suppress(asyncpg.PostgresError, *LOST):
                     await transaction.rollback()
@@ -118,9 +117,6 @@ class Writer:
         grant = f"Run: GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO the url's role"
         step = next_step(error, self._what(), self.session.where, grant)
         return RetryLater(str(step), uncertain=True) if uncertain else step
-
-    def _stalled(self) -> RetryLater:
-        return RetryLater(f"{self._what()}: the process stalled, and another one may have its work")
 
     def _what(self) -> str:
         return f"system {self.session.system}: cannot write {self.shape.object}"

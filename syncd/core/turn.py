@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from syncd.core.errors import RetryLater
+
 _held: ContextVar[Callable[[], bool]] = ContextVar("held", default=lambda: True)
 
 
@@ -23,6 +25,7 @@ def turn(held: Callable[[], bool]) -> Iterator[None]:
         _held.reset(token)
 
 
-def still_ours() -> bool:
-    """Whether a write may leave now; always outside of a turn."""
-    return _held.get()()
+def check_turn(what: str) -> None:
+    """Raise `RetryLater` where a write may not leave now; outside of a turn it always may."""
+    if not _held.get()():
+        raise RetryLater(f"{what}: the process stalled, and another one may have its work")

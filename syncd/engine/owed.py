@@ -170,7 +170,7 @@ class Owed:
         plan.unsayable += [(record.record_id, name, why) for name, why in found.unsayable]
         if found.unread and link is not None and self.stream.fetcher is not None:
             plan.unread.append((link.remote_id, record.record_id, found.unread))
-        if link is not None:
+        if link is not None and self.world.unanswered:
             self.world.unanswered.pop((self.stream.id, record.record_id), None)
         if op is None:
             self.world.tries.pop((self.stream.id, record.record_id), None)

@@ -15,10 +15,14 @@ GIVEN_UP = timedelta(hours=1)
 _FAILED = """
 select distinct stream, record_id from parked
 where stream = any($1::int[]) and code = $2 and at < now() - $3::interval order by 1, 2"""
-_HIDDEN = """
-select distinct record_id from parked where stream = $1 and code = $2 and record_id > $3
-order by 1 limit 5000"""
-_UNPARK = "delete from parked where stream = $1 and code = $2 and record_id = any($3::bigint[])"
+_HIDDEN = f"""
+with page as (
+    select distinct record_id from parked where stream = $1 and code = '{HIDDEN}' and record_id > $2
+    order by 1 limit $3)
+delete from parked p using page
+where p.stream = $1 and p.code = '{HIDDEN}' and p.record_id = page.record_id returning p.record_id"""
+AT_ONCE = 5000
+"""Records that are said to be owed something in one transaction."""
 
 
 class Retries:
@@ -52,16 +56,25 @@ async def send_hidden(world: World, stream: Stream) -> int:
     Nothing else may ask for it: a field that is told again as it was is no news. What is left out again is
     listed again.
     """
-    above = sent = 0
-    while stream.id in world.parked:
-        async with world.store.read() as con:
-            found = await con.fetch(_HIDDEN, stream.id, HIDDEN, above)
-        if not found:
-            break
-        rows = [row["record_id"] for row in found]
-        above, sent = rows[-1], sent + len(rows)
-        async with world.store.write(numbers=len(rows) + 10) as tx:
-            await tx.execute(_UNPARK, stream.id, HIDDEN, rows)
-            await queues.add_outbox(tx, world.store, [(stream.id, record) for record in rows])
+    if stream.id not in world.parked:
+        return 0
+    sent = await owe(world, stream, _HIDDEN)
+    if sent:
         world.bells.ring_push([stream.id])
     return sent
+
+
+async def owe(world: World, stream: Stream, find: str) -> int:
+    """Say of the records that a statement finds that their copies in a stream are behind; returns how many.
+
+    `find` takes the stream, the record above which, and how many at most. It runs in the writer's turn, so
+    that no settlement comes between what it finds and what is said of it.
+    """
+    above = owed = 0
+    while True:
+        async with world.store.write(numbers=AT_ONCE + 10) as tx:
+            rows = sorted({row["record_id"] for row in await tx.fetch(find, stream.id, above, AT_ONCE)})
+            await queues.add_outbox(tx, world.store, [(stream.id, record) for record in rows])
+        if not rows:
+            return owed
+        above, owed = rows[-1], owed + len(rows)

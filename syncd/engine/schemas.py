@@ -11,6 +11,7 @@ from syncd.core.nouns import UNKNOWN_FIELD
 from syncd.engine.batch import CREATE_UNKNOWN, Note
 from syncd.engine.drift import Known, judge, taken_up
 from syncd.engine.gatekeeper import Gatekeeper
+from syncd.engine.retries import owe
 from syncd.engine.save import park_notes
 from syncd.engine.world import Stream, World
 from syncd.store import queues
@@ -20,8 +21,6 @@ LOOK_EVERY = 300.0
 """Seconds between looks at a schema that nobody doubts."""
 FINDING = "schema"
 """The code under which findings are parked, one per field."""
-AT_ONCE = 5000
-"""Records that are said to be owed something in one transaction."""
 _PUT = "insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value"
 _FORGET_REFUSALS = """
 update links set extras = jsonb_set(extras::jsonb, '{refused}', '{}')::json
@@ -69,17 +68,8 @@ async def take_back(world: World, stream: Stream) -> int:
     if not back:
         return 0
     stream.quarantine(stream.away, (), stream.uncreatable)
-    above, owed = 0, 0
-    while True:
-        # looked up in the writer's turn: a create that was planned without the fields is settled before it,
-        # or asks by itself (`settle`)
-        async with world.store.write(numbers=AT_ONCE + 10) as tx:
-            rows = [row["record_id"] for row in await tx.fetch(_OWED, stream.id, above, AT_ONCE)]
-            await queues.add_outbox(tx, world.store, [(stream.id, record) for record in rows])
-        if not rows:
-            break
-        above = rows[-1]
-        owed += len(rows)
+    # a create that was planned without the fields is settled before this, or asks by itself (`settle`)
+    owed = await owe(world, stream, _OWED)
     async with world.store.write() as tx:
         known = await _known(tx, stream)
         if known is not None:
